@@ -1,0 +1,1 @@
+"""timbre: a music genre classifier from labelled audio to a served answer."""
