@@ -1,0 +1,1 @@
+"""Where labelled audio comes from; one file per kind of source."""
