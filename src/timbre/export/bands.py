@@ -1,0 +1,122 @@
+"""The front end's STFT and filter banks as dense algebra: what ONNX Runtime runs as fast as torch runs an FFT.
+
+A frame of n_fft = N1 N2 samples is transformed in two steps (Cooley and Tukey 1965). With n = N2 n1 + n2 and
+k = k1 + N1 k2,
+
+    X[k] = sum over n2 of  e^(-2 pi i n2 k / n_fft)  .  sum over n1 of  e^(-2 pi i n1 k1 / N1) w[n] x[n]
+
+1. The padded waveform is dealt out to N2 rows. One grouped convolution over them cuts the frames, applies the window
+   and sums over n1. The waveform is real, so k1 = 0..N1/2 is enough.
+2. One batched product over k1 sums over n2.
+3. Squared and added, that is the power of every bin, some of them twice, in an order of its own; the columns of the
+   filter banks are put into the same order and share what comes twice, so nothing is gathered.
+
+Shapes: B examples, T samples, N frames, S steps of N2 samples, J = N2 remainders n2, Q = N1/2 + 1 remainders k1,
+M bands.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
+from torch.nn import functional
+
+from timbre.features import Frontend
+
+_FRAMES_AT_ONCE = 96
+"""Frames of one pass, about: what goes from step to step (0.8 MB) then stays in a core's cache."""
+
+
+class FactoredBands(nn.Module):
+    """Waveform [B, T] -> power in mel bands and pitch classes [B, M, N], as a front end has it, without an FFT.
+
+    Args:
+        frontend: whose window, hop and filters to take.
+    """
+
+    first: Tensor
+    second: Tensor
+    filters: Tensor
+
+    def __init__(self, frontend: Frontend) -> None:
+        super().__init__()
+        self.n_fft, self.hop_length = frontend.n_fft, frontend.hop_length
+        self.frames = 1 + frontend.clip_samples // frontend.hop_length
+        self.rows = row_count(self.n_fft, self.hop_length)
+        self.passes = math.ceil(self.frames / _FRAMES_AT_ONCE)
+        self.frames_at_once = math.ceil(self.frames / self.passes)
+        self.register_buffer("first", _first_step(frontend.window, self.rows))
+        self.register_buffer("second", _second_step(self.n_fft, self.rows))
+        self.register_buffer("filters", _in_our_order(frontend.filters, self.n_fft, self.rows))
+
+    def forward(self, waveform_BT: Tensor) -> Tensor:
+        """Waveform [B, T] -> bands [B, M, N]."""
+        parts_IT = self._parts(waveform_BT)
+        if torch.compiler.is_exporting():
+            start = parts_IT.new_zeros(1)  # a scan wants something to carry along
+            bands_IMN = scan(lambda carry, part_T: (carry.clone(), self._bands(part_T)), start, parts_IT)[1]
+        else:
+            bands_IMN = torch.stack([self._bands(part_T) for part_T in parts_IT])
+        bands_BPMN: Tensor = bands_IMN.reshape(-1, self.passes, *bands_IMN.shape[1:])
+        return bands_BPMN.transpose(1, 2).flatten(2)[:, :, : self.frames]
+
+    def _parts(self, waveform_BT: Tensor) -> Tensor:
+        """Waveform [B, T] -> samples of all passes [B passes, samples]; neighbours share a frame less a hop."""
+        half = self.n_fft // 2
+        padded_BT = functional.pad(waveform_BT[:, None], (half, half), mode="reflect")[:, 0]
+        step = self.frames_at_once * self.hop_length
+        overlap = self.n_fft - self.hop_length
+        padded_BT = functional.pad(padded_BT, (0, (self.passes + 1) * step - padded_BT.shape[1]))
+        steps_BPT = padded_BT.reshape(-1, self.passes + 1, step)
+        return torch.cat([steps_BPT[:, :-1], steps_BPT[:, 1:, :overlap]], dim=2).flatten(0, 1)
+
+    def _bands(self, samples_T: Tensor) -> Tensor:
+        """The samples of one pass -> bands [M, N]."""
+        frames = self.frames_at_once
+        rows_1JS = samples_T.reshape(1, -1, self.rows).transpose(1, 2)
+        y_1CN = functional.conv1d(rows_1JS, self.first, stride=self.hop_length // self.rows, groups=self.rows)
+        y_J2QN = y_1CN.reshape(self.rows, 2, -1, frames)
+        y_Q2JN = y_J2QN.permute(2, 1, 0, 3).reshape(-1, 2 * self.rows, frames)
+        z_Q2JN = self.second @ y_Q2JN
+        real_QJN, imaginary_QJN = z_Q2JN[:, : self.rows], z_Q2JN[:, self.rows :]
+        power_QJN = real_QJN * real_QJN + imaginary_QJN * imaginary_QJN
+        return self.filters @ power_QJN.flatten(0, 1)
+
+
+def row_count(n_fft: int, hop_length: int) -> int:
+    """N2: the divisor of frame and hop nearest below the square root of the frame; 1 makes a plain, slow DFT."""
+    common = math.gcd(n_fft, hop_length)
+    return max(divisor for divisor in range(1, math.isqrt(n_fft) + 1) if common % divisor == 0)
+
+
+def _remainders(n_fft: int, rows: int) -> Tensor:
+    """k1 = 0..N1/2."""
+    return torch.arange(n_fft // rows // 2 + 1, dtype=torch.float64)
+
+
+def _first_step(window: Tensor, rows: int) -> Tensor:
+    """Window and DFT over n1: weights [J 2 Q, 1, N1] of a convolution in J groups, real parts before imaginary."""
+    n_fft = len(window)
+    taps = n_fft // rows
+    angle_QN = -2 * math.pi / taps * _remainders(n_fft, rows)[:, None] * torch.arange(taps, dtype=torch.float64)
+    dft_2QN = torch.stack([torch.cos(angle_QN), torch.sin(angle_QN)])
+    window_JN = window.double().reshape(taps, rows).T
+    return (dft_2QN * window_JN[:, None, None, :]).reshape(-1, 1, taps).float()
+
+
+def _second_step(n_fft: int, rows: int) -> Tensor:
+    """Twiddle and DFT over n2 as real matrices [Q, 2 J, 2 J], real parts before imaginary on both sides."""
+    remainder_J = torch.arange(rows, dtype=torch.float64)
+    bins_QJ = _remainders(n_fft, rows)[:, None] + n_fft // rows * remainder_J
+    angle_QJJ = -2 * math.pi / n_fft * bins_QJ[:, :, None] * remainder_J
+    cos, sin = torch.cos(angle_QJJ), torch.sin(angle_QJJ)
+    return torch.cat([torch.cat([cos, -sin], dim=2), torch.cat([sin, cos], dim=2)], dim=1).float()
+
+
+def _in_our_order(filters_MF: Tensor, n_fft: int, rows: int) -> Tensor:
+    """Columns of the filters in the order k1, k2; a bin that comes twice is shared between its places."""
+    k = _remainders(n_fft, rows)[:, None] + n_fft // rows * torch.arange(rows)
+    bins = torch.minimum(k, n_fft - k).flatten().long()
+    times = torch.bincount(bins)
+    return (filters_MF.double()[:, bins] / times[bins]).float()
