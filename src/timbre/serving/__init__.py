@@ -1,0 +1,1 @@
+"""The server: uploads in, predictions out, over HTTP, on LitServe with batching."""
