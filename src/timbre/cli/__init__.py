@@ -1,0 +1,1 @@
+"""One command, `timbre`: thin verbs that parse, build and call."""
