@@ -1,0 +1,1 @@
+"""Speeds, each beside its reference in the same run: `make bench`."""
