@@ -248,6 +248,23 @@ def test_closing_cancels_what_waits_and_what_runs(arena: SlotArena, song: Path) 
     pool.close()
 
 
+def test_closing_does_not_wait_for_a_child_that_hangs_while_it_starts(
+    arena: SlotArena, song: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    hangs = tmp_path / "python"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(hangs))
+    pool = DecodePool(arena=arena, sample_rate=RATE, workers=1)
+    job = pool.submit(song, 0)
+    wait_until(lambda: len(psutil.Process().children()) > 0)
+    started = time.monotonic()
+    pool.close()
+    assert time.monotonic() - started < 5
+    assert job.cancelled()
+    assert caplog.messages == []
+
+
 def test_a_cancelled_job_is_not_done(pool: DecodePool, arena: SlotArena, song: Path) -> None:
     arena.rows[:] = 9
     child = the_child(pool)

@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from typing import Any, BinaryIO
+from typing import Any
 
 from timbre.errors import TimbreError
 
@@ -45,35 +45,43 @@ class DecodeChild:
         # -P: a numpy.py in the user's working folder is not ours.
         command = [sys.executable, "-P", "-m", "timbre.audio.worker", str(os.getpid()), arena_name, *numbers]
         try:
-            with os.fdopen(os.memfd_create("timbre-last-words"), "w+b") as last_words:
-                self._launch(command, last_words)
+            with contextlib.ExitStack() as opened:
+                self._last_words = opened.enter_context(os.fdopen(os.memfd_create("timbre-last-words"), "w+b"))
+                self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._last_words,
+                    bufsize=0,
+                    env=os.environ | _ENVIRONMENT,
+                    start_new_session=True,
+                )
+                opened.pop_all()
         except OSError as error:
             raise ChildStartError(f"a decode process cannot be started: {error.strerror}") from error
-
-    def _launch(self, command: list[str], last_words: BinaryIO) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=last_words,
-            bufsize=0,
-            env=os.environ | _ENVIRONMENT,
-            start_new_session=True,
-        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
-        try:
-            self._receive(START_TIMEOUT_S)
-        except (ChildDiedError, ChildTimeoutError) as error:
-            self.stop()
-            last_words.seek(0)
-            said = last_words.read().decode(errors="replace").split("\n")
-            reason = next((line for line in reversed(said) if line.strip()), repr(error))
-            raise ChildStartError(f"a decode process did not start: {reason}") from error
+        self.ready = False
+
+    def wait_until_ready(self) -> None:
+        """Wait until it can be asked; apart from the constructor, so that it can be killed meanwhile.
+
+        Raises:
+            ChildStartError: with its last words; the child must be stopped.
+        """
+        with self._last_words:
+            try:
+                self._receive(START_TIMEOUT_S)
+            except (ChildDiedError, ChildTimeoutError) as error:
+                self._last_words.seek(0)
+                said = self._last_words.read().decode(errors="replace").split("\n")
+                reason = next((line for line in reversed(said) if line.strip()), repr(error))
+                raise ChildStartError(f"a decode process did not start: {reason}") from error
+        self.ready = True
 
     @property
     def pid(self) -> int:

@@ -114,7 +114,7 @@ class DecodePool:
     def pids(self) -> list[int]:
         """Process ids of the children that are ready for work."""
         with self._changed:
-            return [child.pid for child in self._children]
+            return [child.pid for child in self._children if child.ready]
 
     def close(self) -> None:
         """Cancel what waits and what runs, and return when no process or thread of the pool is left."""
@@ -147,7 +147,7 @@ class DecodePool:
                     child = self._start()
                     failure = None
                 except ChildStartError as error:
-                    if str(error) != str(failure):  # once, not with every try
+                    if not self._closing and str(error) != str(failure):  # once, not with every try
                         log.error("%s", error)
                     failure = error
             job = self._next(None if child else START_AGAIN_S)
@@ -182,7 +182,7 @@ class DecodePool:
                 try:
                     child = self._start()
                 except ChildStartError as error:
-                    job.future.set_exception(error)
+                    job.future.set_exception(CancelledError() if self._closing else error)
                     return None
             else:
                 if "code" in reply:
@@ -208,6 +208,13 @@ class DecodePool:
         child = self._new_child()
         with self._changed:
             self._children.add(child)
+            if self._closing:  # it came too late to be killed with the others
+                child.kill()
+        try:
+            child.wait_until_ready()
+        except ChildStartError:
+            self._stop(child)
+            raise
         return child
 
     def _stop(self, child: DecodeChild) -> None:
