@@ -12,7 +12,7 @@ import soundfile
 from tests.data.conftest import FRACTIONS, LIMITS, RATE, SECONDS, Run, tone
 from timbre.audio import decode, fit
 from timbre.data import SPLITS, ClipStore, DataError, Limits, StoreError, audio_path, prepare, read_manifest
-from timbre.data import preparation as module
+from timbre.data import making as module
 from timbre.data.sources.folder import FolderSource
 from timbre.data.splits import FoldSplit, PublishedSplit
 
@@ -157,6 +157,29 @@ def test_files_that_cannot_be_used_are_named_with_a_reason(run: Run, music: Path
     assert report.left_out == 1
     assert len(read_manifest(tmp_path / "data")) == 16
     assert [row.path for row in run().rejected] == sorted(reasons)  # said again, although nothing is done
+
+
+def test_bad_files_that_leave_a_split_empty_move_others_into_it(run: Run, music: Path, tmp_path: Path) -> None:
+    run()
+    for clip in read_manifest(tmp_path / "data"):
+        if clip.split == "test":
+            (music / clip.path).write_text("no music")
+    report = run()
+    assert len(report.rejected) == 2
+    assert all(counts["test"] == 1 for counts in report.clips.values())
+    assert report.decoded == 0  # the rows of the others were there
+    again = run()
+    assert (again.fresh, again.rejected, again.clips) == (False, report.rejected, report.clips)
+
+
+def test_bad_files_do_not_move_folds(run: Run, music: Path) -> None:
+    rows = in_folds(music)
+    listed(music, rows)
+    for path, *_, fold in rows:
+        if fold == "3":
+            (music / path).write_text("no music")
+    with pytest.raises(DataError, match=r"no clip in the test split \(rejected: "):
+        run(split=FOLDS)
 
 
 def test_a_genre_of_bad_files_stops_and_names_them(run: Run, music: Path) -> None:

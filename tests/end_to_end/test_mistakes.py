@@ -1,9 +1,15 @@
 """Every mistake of a user ends in one clear line and the right exit code."""
 
+import resource
 import socket
+import subprocess
+import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import soundfile
@@ -19,14 +25,22 @@ def said(timbre: Timbre, *words: str, code: int) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def tone(path: Path) -> None:
-    """A second of quiet audio, different for every path."""
+def noise(path: Path) -> None:
+    """Some seconds of quiet noise, different for every path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(
-        path,
-        [((i * (len(str(path)) + zlib.crc32(path.name.encode()) % 97)) % 200) / 400 for i in range(RATE * SECONDS)],
-        RATE,
-    )
+    generator = np.random.default_rng(zlib.crc32(str(path).encode()))
+    soundfile.write(path, generator.uniform(-0.3, 0.3, RATE * SECONDS), RATE)
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Processes started in this block cannot write files beyond `size` bytes: the nearest to a full disk there is."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_missing_folder_is_named(timbre: Timbre) -> None:
@@ -37,17 +51,55 @@ def test_an_empty_folder_is_named(timbre: Timbre, tmp_path: Path) -> None:
     assert str(tmp_path) in said(timbre, "prepare", "data=folder", f"data.source.root={tmp_path}", code=2)
 
 
+@pytest.mark.parametrize("data", ["folder", "gtzan", "fma"])
+def test_a_source_without_its_folder_says_which_key_to_give(timbre: Timbre, data: str) -> None:
+    assert "give it as data.source.root=" in said(timbre, "prepare", f"data={data}", code=2)
+
+
+def test_a_clip_of_a_fifth_of_a_second_is_rejected_and_the_others_are_kept(
+    timbre: Timbre, tmp_path: Path, tiny_model: Path
+) -> None:
+    for genre in ("jazz", "rock"):
+        for number in range(8):
+            noise(tmp_path / genre / f"{number}.wav")
+    short = tmp_path / "rock" / "short.wav"
+    soundfile.write(short, [0.1] * (RATE // 5), RATE)
+    done = timbre("prepare", "data=folder", f"data.source.root={tmp_path}", "data.dir=short", code=1)
+    assert "16 clips, 16 decoded" in done.stderr
+    assert "1 file rejected (1 too_short)" in done.stderr
+    answer = timbre("predict", str(short), "--jsonl", "--model", str(tiny_model), code=1)
+    assert '"too_short"' in answer.stdout
+
+
+def test_a_full_disk_ends_in_one_line_and_is_gone_on_with(timbre: Timbre, tmp_path: Path) -> None:
+    for genre in ("jazz", "rock"):
+        for number in range(8):
+            noise(tmp_path / genre / f"{number}.wav")
+    words = ["prepare", "data=folder", f"data.source.root={tmp_path}", "data.dir=full", "contract.clip_seconds=30"]
+    with no_file_beyond(2 * RATE * 30 * 8):  # the store of the training split wants more than 8 clips
+        assert "make room and run `timbre prepare` again" in said(timbre, *words, code=2)
+    assert not list((timbre.home / "full" / "store").glob("*.json"))
+    assert "16 clips" in timbre(*words).stderr
+
+
+def test_a_full_disk_behind_stdout_is_named(music: Path, tiny_model: Path) -> None:
+    command = [sys.executable, "-m", "timbre.cli.main", "predict", str(music / "low" / "0-0.wav"), "--jsonl"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*command, "--model", str(tiny_model)], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "timbre: No space left on device\n")
+
+
 def test_one_genre_only_is_refused(timbre: Timbre, tmp_path: Path) -> None:
     for number in range(8):
-        tone(tmp_path / "jazz" / f"{number}.wav")
+        noise(tmp_path / "jazz" / f"{number}.wav")
     assert "jazz" in said(timbre, "prepare", "data=folder", f"data.source.root={tmp_path}", "data.dir=one", code=2)
 
 
 def test_a_genre_with_two_files_is_named(timbre: Timbre, tmp_path: Path) -> None:
     for number in range(8):
-        tone(tmp_path / "jazz" / f"{number}.wav")
+        noise(tmp_path / "jazz" / f"{number}.wav")
     for number in range(2):
-        tone(tmp_path / "rock" / f"{number}.wav")
+        noise(tmp_path / "rock" / f"{number}.wav")
     assert "rock" in said(timbre, "prepare", "data=folder", f"data.source.root={tmp_path}", "data.dir=two", code=2)
 
 

@@ -14,7 +14,7 @@ import soundfile
 from tests.serving.conftest import IN_FLIGHT, MAX_BODY_BYTES
 from tests.serving.model_file import sound
 from tests.serving.problem import refused
-from tests.serving.server_process import Running, eventually
+from tests.serving.server_process import Running
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ EXTRAS = {
     "train": ("torch", "torchaudio", "pytorch-lightning", "hydra-core", "mlflow", "onnx", "wandb", "dvc"),
 }
 MEGABYTE = 2**20
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (looked at, not written to)
 
 
 @click.command()
@@ -29,7 +31,7 @@ def command(as_json: bool) -> None:
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "free_disk_mb": shutil.disk_usage(".").free // MEGABYTE,
-        "shared_memory_mb": shutil.disk_usage("/dev/shm").free // MEGABYTE if os.path.isdir("/dev/shm") else None,  # noqa: PTH112, S108
+        "shared_memory_mb": shutil.disk_usage(SHARED_MEMORY).free // MEGABYTE if SHARED_MEMORY.is_dir() else None,
         "gpu": gpu(),
         "extras": {extra: {name: version(name) for name in names} for extra, names in EXTRAS.items()},
     }

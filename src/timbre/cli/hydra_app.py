@@ -10,7 +10,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from timbre.errors import TimbreError
 
@@ -95,5 +95,7 @@ def _user_error(error: BaseException | None) -> BaseException:
 
 def _one_line(error: Exception) -> str:
     """Hydra's message without its layout; its first sentences say what is wrong with which key."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no default: give it as {error.full_key}=VALUE"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:3]) or type(error).__name__

@@ -107,9 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         code = INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        code = 0
+    except SystemExit as stop:
+        gone = isinstance(stop.__context__, BrokenPipeError)  # the reader of our output, as `| head` does; click says 1
+        code = 0 if gone else stop.code
     except (TimbreError, OSError) as error:
         if debug:
             raise
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # the last line of defence: a fault of ours, said in one line
         if debug:
             raise
-        say(f"timbre: unexpected {type(error).__name__}: {error} (run again with --debug for the traceback)")
+        say(f"timbre: unexpected {type(error).__name__}: {describe(error)} (run again with --debug for the traceback)")
         code = 70  # EX_SOFTWARE of sysexits.h: ours to mend, not the user's
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -8,6 +8,10 @@ from timbre.data.clips import SPLITS, DataError, Rejected, SourceClip
 from timbre.data.splits import artist_key, named
 
 
+class EmptySplitError(DataError):
+    """A genre has no clip in one of the splits."""
+
+
 def check_genres(clips: Sequence[SourceClip]) -> tuple[str, ...]:
     """The genres, sorted; raises DataError unless there are at least two."""
     genres = tuple(sorted({clip.genre for clip in clips}))
@@ -35,14 +39,14 @@ def check_artists(clips: Iterable[SourceClip]) -> None:
 def check_every_split_has_every_genre(
     clips: Sequence[SourceClip], *, genres: Iterable[str], rejected: Sequence[Rejected] = ()
 ) -> None:
-    """Raise DataError naming the first genre and split without a clip, and what was rejected."""
+    """Raise EmptySplitError naming the first genre and split without a clip, and what was rejected."""
     count = Counter((clip.genre, clip.split) for clip in clips)
     for genre in genres:
         for split in SPLITS:
             if not count[genre, split]:
                 bad = [f"{row.path}: {row.reason}" for row in rejected]
                 why = f" (rejected: {named(bad)})" if bad else ""
-                raise DataError(
+                raise EmptySplitError(
                     f"the genre {genre} has no clip in the {split} split{why}: add clips or change the split"
                 )
 

@@ -114,7 +114,7 @@ class Bar(Protocol):
         """A context in which the yielded function counts what is done."""
 
 
-def no_bar(description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
+def no_bar(description: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001 (a bar's arguments)
     """A bar that shows nothing."""
     return nullcontext(lambda _count: None)
 

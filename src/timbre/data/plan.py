@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Plan:
         genres: all labels, sorted.
         clips: those that belong to a split; each has one.
         left_out: files passed over on purpose by the source or by the split.
-        rejected: files that the source already found unusable.
+        rejected: files that are already known to be unusable.
         layout: what rows of the store look like; rows of equal layout can be taken over.
         fingerprint: SHA-256 of every file's path, size and time of change, label, artist and split, and of the options.
     """
@@ -36,30 +36,48 @@ class Plan:
     fingerprint: str
 
     @classmethod
-    def make(cls, listing: Listing, split: Split, *, sample_rate: int, clip_samples: int) -> "Plan":
+    def make(
+        cls,
+        listing: Listing,
+        split: Split,
+        *,
+        sample_rate: int,
+        clip_samples: int,
+        unusable: Collection[Rejected] = (),
+    ) -> "Plan":
         """Give every clip its split, and check what can be checked without decoding.
+
+        Args:
+            listing: the files.
+            split: gives each its split.
+            sample_rate: of the store, in Hz.
+            clip_samples: length of a row.
+            unusable: clips of the listing that are known not to be usable; they get no split.
 
         Raises:
             DataError: if there is one genre only, a genre misses in a split, or an artist is in two.
         """
-        genres = check_genres(listing.clips)
-        assigned = zip(listing.clips, split.assign(listing.clips), strict=True)
+        bad = {row.path for row in unusable}
+        usable = [clip for clip in listing.clips if clip.path not in bad]
+        genres = check_genres(usable)
+        assigned = zip(usable, split.assign(usable), strict=True)
         clips = tuple(replace(clip, split=name) for clip, name in assigned if name is not None)
         check_every_split_has_every_genre(clips, genres=genres)
         check_artists(clips)
+        rejected = (*listing.rejected, *unusable)
         layout = f"timbre store {FORMAT}: {clip_samples} samples at {sample_rate} Hz"
         facts = [
             layout,
             [[*astuple(clip), *_size_and_time(listing.root / clip.path)] for clip in clips],
-            [astuple(row) for row in listing.rejected],
+            [astuple(row) for row in rejected],
         ]
         return cls(
             root=listing.root,
             genres=genres,
             clips=clips,
-            rejected=listing.rejected,
+            rejected=rejected,
             layout=layout,
-            left_out=listing.left_out + len(listing.clips) - len(clips),
+            left_out=listing.left_out + len(usable) - len(clips),
             fingerprint=hashlib.sha256(json.dumps(facts).encode()).hexdigest(),
         )
 
@@ -67,6 +85,11 @@ class Plan:
     def rows(self) -> dict[str, int]:
         """Split -> number of rows."""
         return {split: sum(clip.split == split for clip in self.clips) for split in SPLITS}
+
+    def root_from(self, data_dir: Path) -> str:
+        """The root as the store notes it: relative if inside the data folder, so that this can be moved as a whole."""
+        root, home = self.root.resolve(), data_dir.resolve()
+        return str(root.relative_to(home) if root.is_relative_to(home) else root)
 
     def placed(self) -> Iterator[tuple[SourceClip, int]]:
         """Every clip with its row, sorted by path, so that work is spread evenly over the genres' folders."""
