@@ -7,6 +7,8 @@ import soundfile
 
 REAL = Path("../shared/data/emotify")
 RATE, SECONDS = 44100, 30
+DIFFERENT = 40
+"""How many are made; the others repeat them."""
 
 
 def thirty_second_mp3s(folder: Path, count: int) -> list[Path]:
@@ -14,13 +16,12 @@ def thirty_second_mp3s(folder: Path, count: int) -> list[Path]:
     real = sorted(REAL.glob("*/*.mp3"), key=lambda path: (path.stem, path.parent.name))[:count]
     if len(real) == count:
         return [path.resolve() for path in real]
-    made = []
     generator = np.random.default_rng(0)
-    for number in range(count):
-        path = folder / f"{number}.mp3"
-        soundfile.write(path, chord(generator), RATE)
-        made.append(path)
-    return made
+    for number in range(DIFFERENT):
+        soundfile.write(folder / f"{number}.mp3", chord(generator), RATE)
+    for number in range(DIFFERENT, count):
+        (folder / f"{number}.mp3").hardlink_to(folder / f"{number % DIFFERENT}.mp3")
+    return [folder / f"{number}.mp3" for number in range(count)]
 
 
 def chord(generator: np.random.Generator) -> np.ndarray:

@@ -73,19 +73,24 @@ def figures(files: list[Path], model: Path, seed_venv: Path | None) -> list[Figu
             ours = measure(
                 command, port=port, ready="/ready", files=files, connections=CONNECTIONS, requests=len(amount)
             )
-        rows += [
-            Figure(
-                name=f"endpoint, {count} connections",
-                cores=on,
-                value=ours.at[count].load.rate,
-                unit="requests/s",
-                # One connection has one request under way, which one core decodes.
-                reference_name="decode, one core" if count == 1 else "decode",
-                reference=one_core if count == 1 else decoded,
-                at_least=0.5,
-            )
-            for count in CONNECTIONS
-        ]
+        for count in CONNECTIONS:
+            load = ours.at[count].load
+            name = f"endpoint, {count} connections"
+            rows += [
+                Figure(
+                    name=name,
+                    cores=on,
+                    value=load.rate,
+                    unit="requests/s",
+                    # One connection has one request under way, which one core decodes.
+                    reference_name="decode, one core" if count == 1 else "decode",
+                    reference=one_core if count == 1 else decoded,
+                    at_least=0.5,
+                ),
+                Figure(name=name, cores=on, value=load.latency_ms(50), unit="ms, p50"),
+                Figure(name=name, cores=on, value=load.latency_ms(99), unit="ms, p99"),
+                Figure(name=name, cores=on, value=ours.at[count].cpu_s, unit="CPU s/request"),
+            ]
     rows += [
         Figure(name="timbre serve, start to ready", cores=on, value=ours.ready_s, unit="s", at_most=4.0),
         Figure(name="idle service, all processes (PSS)", cores=on, value=ours.idle_mb, unit="MB", at_most=600),

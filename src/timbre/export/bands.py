@@ -10,6 +10,8 @@ k = k1 + N1 k2,
 2. One batched product over k1 sums over n2.
 3. Squared and added, that is the power of every bin, some of them twice, in an order of its own; the columns of the
    filter banks are put into the same order and share what comes twice, so nothing is gathered.
+4. A mel band hears few bins. The order of k2 is that of the frequencies, so neighbouring bands are one product with a
+   slice of the bins.
 
 Shapes: B examples, T samples, N frames, S steps of N2 samples, J = N2 remainders n2, Q = N1/2 + 1 remainders k1,
 M bands.
@@ -27,6 +29,9 @@ from timbre.features import Frontend
 _FRAMES_AT_ONCE = 96
 """Frames of one pass, about: what goes from step to step (0.8 MB) then stays in a core's cache."""
 
+_BANDS_A_COPY_COSTS = 30
+"""Copying a slice of the bins takes about as long as this many bands' products with it."""
+
 
 class FactoredBands(nn.Module):
     """Waveform [B, T] -> power in mel bands and pitch classes [B, M, N], as a front end has it, without an FFT.
@@ -37,7 +42,6 @@ class FactoredBands(nn.Module):
 
     first: Tensor
     second: Tensor
-    filters: Tensor
 
     def __init__(self, frontend: Frontend) -> None:
         super().__init__()
@@ -48,7 +52,8 @@ class FactoredBands(nn.Module):
         self.frames_at_once = math.ceil(self.frames / self.passes)
         self.register_buffer("first", _first_step(frontend.window, self.rows))
         self.register_buffer("second", _second_step(self.n_fft, self.rows))
-        self.register_buffer("filters", _in_our_order(frontend.filters, self.n_fft, self.rows))
+        filters_MQJ = _in_our_order(frontend.filters, self.n_fft, self.rows)
+        self.groups = nn.ModuleList(_Group(filters_MQJ[bands]) for bands in _groups(filters_MQJ))
 
     def forward(self, waveform_BT: Tensor) -> Tensor:
         """Waveform [B, T] -> bands [B, M, N]."""
@@ -81,7 +86,22 @@ class FactoredBands(nn.Module):
         z_Q2JN = self.second @ y_Q2JN
         real_QJN, imaginary_QJN = z_Q2JN[:, : self.rows], z_Q2JN[:, self.rows :]
         power_QJN = real_QJN * real_QJN + imaginary_QJN * imaginary_QJN
-        return self.filters @ power_QJN.flatten(0, 1)
+        return torch.cat([group(power_QJN) for group in self.groups])
+
+
+class _Group(nn.Module):
+    """Neighbouring bands, all of which hear a slice of the bins only: power [Q, J, N] -> bands [M, N]."""
+
+    filters: Tensor
+
+    def __init__(self, filters_MQJ: Tensor) -> None:
+        super().__init__()
+        self.heard = _heard(filters_MQJ)
+        # A copy: views of one tensor in one scan are refused by the exporter.
+        self.register_buffer("filters", filters_MQJ[:, :, self.heard].flatten(1).clone())
+
+    def forward(self, power_QJN: Tensor) -> Tensor:
+        return self.filters @ power_QJN[:, self.heard].flatten(0, 1)
 
 
 def row_count(n_fft: int, hop_length: int) -> int:
@@ -105,18 +125,48 @@ def _first_step(window: Tensor, rows: int) -> Tensor:
     return (dft_2QN * window_JN[:, None, None, :]).reshape(-1, 1, taps).float()
 
 
+def _by_frequency(rows: int) -> Tensor:
+    """k2 in the order of the frequencies it stands for, those above half the rate being mirrored: 0, J - 1, 1, ..."""
+    k2 = torch.arange(rows)
+    return torch.stack([k2, k2.flip(0)], dim=1).flatten()[:rows]
+
+
 def _second_step(n_fft: int, rows: int) -> Tensor:
     """Twiddle and DFT over n2 as real matrices [Q, 2 J, 2 J], real parts before imaginary on both sides."""
     remainder_J = torch.arange(rows, dtype=torch.float64)
-    bins_QJ = _remainders(n_fft, rows)[:, None] + n_fft // rows * remainder_J
+    bins_QJ = _remainders(n_fft, rows)[:, None] + n_fft // rows * _by_frequency(rows)
     angle_QJJ = -2 * math.pi / n_fft * bins_QJ[:, :, None] * remainder_J
     cos, sin = torch.cos(angle_QJJ), torch.sin(angle_QJJ)
     return torch.cat([torch.cat([cos, -sin], dim=2), torch.cat([sin, cos], dim=2)], dim=1).float()
 
 
 def _in_our_order(filters_MF: Tensor, n_fft: int, rows: int) -> Tensor:
-    """Columns of the filters in the order k1, k2; a bin that comes twice is shared between its places."""
-    k = _remainders(n_fft, rows)[:, None] + n_fft // rows * torch.arange(rows)
-    bins = torch.minimum(k, n_fft - k).flatten().long()
-    times = torch.bincount(bins)
+    """Filters [M, Q, J]: columns in the order k1, k2; a bin that comes twice is shared between its places."""
+    k = _remainders(n_fft, rows)[:, None] + n_fft // rows * _by_frequency(rows)
+    bins = torch.minimum(k, n_fft - k).long()
+    times = torch.bincount(bins.flatten())
     return (filters_MF.double()[:, bins] / times[bins]).float()
+
+
+def _heard(filters_MQJ: Tensor) -> slice:
+    """The places on axis J that any of the filters hears."""
+    places = filters_MQJ.count_nonzero(dim=(0, 1)).nonzero()
+    return slice(int(places.min()), int(places.max()) + 1) if len(places) else slice(0, 1)
+
+
+def _groups(filters_MQJ: Tensor) -> list[slice]:
+    """Cut the bands into groups of neighbours so that the products and the copies of their slices cost least."""
+    spans = [_heard(filters_MQJ[band : band + 1]) for band in range(len(filters_MQJ))]
+    cheapest = [(0, 0)]  # for the first m bands: cost, and where their last group starts
+    for end in range(1, len(spans) + 1):
+        options = []
+        low, high = spans[end - 1].start, spans[end - 1].stop
+        for start in reversed(range(end)):
+            low, high = min(low, spans[start].start), max(high, spans[start].stop)
+            options.append((cheapest[start][0] + (end - start + _BANDS_A_COPY_COSTS) * (high - low), start))
+        cheapest.append(min(options))
+    groups, end = [], len(spans)
+    while end:
+        groups.append(slice(cheapest[end][1], end))
+        end = groups[-1].start
+    return groups[::-1]
