@@ -56,7 +56,8 @@ def training(data_dir: Path, folder: Path, trainer: str, epochs: int) -> dict[st
     subprocess.run(
         [sys.executable, "-m", "timbre.cli.main", "train", *words, *more], check=True, stderr=subprocess.PIPE
     )
-    with (run / "csv" / "metrics.csv").open() as file:
+    (metrics,) = (run / "csv").glob("*/metrics.csv")
+    with metrics.open() as file:
         rows = [row for row in csv.DictReader(file) if row.get("data_wait_share")][WARM_EPOCHS:]
     names = ("data_wait_share", "features_share", "clips_per_second")
     return {name: sum(float(row[name]) for row in rows) / len(rows) for name in names}

@@ -19,7 +19,7 @@ from timbre.errors import TimbreError
 READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 60.0
-WAV_RATE, WAV_SECONDS = 44100, 30
+COPY_RATE, COPY_SECONDS = 44100, 30
 
 
 @contextmanager
@@ -75,13 +75,14 @@ def ask(url: str, clip: Path) -> dict[str, Any]:
 
 
 def two_clips(data_dir: Path, folder: Path) -> list[Path]:
-    """One MP3 and one WAV of the test split; where it has no WAV, the MP3 written as one to `folder`."""
+    """One MP3 and one WAV of the test split; what it lacks is made of its first clip and written to `folder`."""
     files = [audio_path(data_dir, clip) for clip in read_manifest(data_dir) if clip.split == "test"]
     by_suffix = {path.suffix.lower(): path for path in reversed(files)}
-    first = by_suffix.get(".mp3", files[0])
-    if ".wav" in by_suffix:
-        return [first, by_suffix[".wav"]]
-    heard = decode(first, sample_rate=WAV_RATE, max_samples=WAV_RATE * WAV_SECONDS)
-    wav = folder / f"{first.stem}.wav"
-    soundfile.write(wav, heard.waveform, WAV_RATE)
-    return [first, wav]
+    return [by_suffix.get(suffix) or _copy_as(suffix, files[0], folder) for suffix in (".mp3", ".wav")]
+
+
+def _copy_as(suffix: str, file: Path, folder: Path) -> Path:
+    heard = decode(file, sample_rate=COPY_RATE, max_samples=COPY_RATE * COPY_SECONDS)
+    copy = folder / f"{file.stem}{suffix}"
+    soundfile.write(copy, heard.waveform, COPY_RATE)
+    return copy
