@@ -288,12 +288,18 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(music: Path, model
         while not me.children():
             time.sleep(0.01)
         child = me.children()[0]
+        # Between fork and exec it still is the parent, which would be stopped with it.
+        while "timbre.audio.worker" not in child.cmdline():
+            time.sleep(0.002)
         while "memfd:timbre-arena" not in Path(f"/proc/{child.pid}/maps").read_text():
             time.sleep(0.002)
         child.suspend()
         time.sleep(0.3)
         os.killpg(run.pid, signal.SIGINT)
-        out, err = run.communicate(timeout=30)
+        try:
+            out, err = run.communicate(timeout=30)
+        finally:
+            run.kill()
     assert run.returncode == 130
     assert err.strip() == "interrupted"
     assert not child.is_running()
