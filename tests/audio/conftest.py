@@ -1,11 +1,14 @@
-"""Sounds made by physics, written as files of every kind."""
+"""Sounds made by physics, written as files of every kind; and a pool that decodes them."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+
+from timbre.audio import DecodePool, SlotArena
 
 Samples = np.ndarray
 
@@ -47,3 +50,38 @@ def put(tmp_path: Path) -> Callable[[str, bytes], Path]:
         return path
 
     return write_bytes
+
+
+RATE = 22050
+SLOT = 2 * RATE
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def arena() -> Iterator[SlotArena]:
+    with SlotArena.create(slots=4, slot_samples=SLOT) as arena:
+        yield arena
+
+
+@pytest.fixture(scope="module")
+def pool(arena: SlotArena) -> Iterator[DecodePool]:
+    """One pool for all tests: whatever they do to its child, it must stay of use to the next."""
+    with DecodePool(arena=arena, sample_rate=RATE, workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def song(sound: Callable[..., np.ndarray], write: Callable[..., Path]) -> Path:
+    return write("song.mp3", sound(1.5))
+
+
+def the_child(pool: DecodePool) -> int:
+    """The process id of the only child, once it is ready."""
+    wait_until(lambda: len(pool.pids()) == 1)
+    return pool.pids()[0]

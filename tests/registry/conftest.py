@@ -107,3 +107,22 @@ def registry(tmp_path: Path, migrated: Path) -> Registry:
     home.mkdir()
     shutil.copyfile(migrated, home / "mlflow.db")
     return build_registry(home)
+
+
+def stages(registry: Registry) -> dict[int, str]:
+    return {version.number: version.stage for version in registry.versions()}
+
+
+def native_stages(registry: Registry) -> dict[int, str]:
+    """What MLflow itself says, for those who still read its stages."""
+    with registry.tracking.client() as client:
+        return {int(raw.version): raw.current_stage for raw in client.search_model_versions("name='timbre'")}
+
+
+def artifact(registry: Registry, number: int) -> Path:
+    """The version's model file in the artifact store."""
+    source = registry.version(str(number)).source
+    place = source.split("/", 2)[2]
+    found = list(registry.tracking.database.parent.glob(f"mlartifacts/*/artifacts/{place}/model.onnx"))
+    assert len(found) == 1
+    return found[0]
