@@ -67,4 +67,4 @@ def test_two_workers_share_the_load_and_two_deaths_cost_no_answer(slow_model: Pa
                 time.sleep(2)
                 server.workers[0].kill()
         assert [answer.result().status_code for answer in answers] == [200] * 24
-        assert len(server.workers) == 2
+        assert eventually(lambda: len(server.workers) == 2)  # the last answer may come before the last worker
