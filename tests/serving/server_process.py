@@ -45,9 +45,13 @@ class Running:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """The inference workers."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "from multiprocessing.spawn" in " ".join(child.cmdline())]
+        """The inference workers that live."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.ZombieProcess):
+                if "from multiprocessing.spawn" in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     @property
     def worker(self) -> psutil.Process:
