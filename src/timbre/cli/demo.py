@@ -83,7 +83,7 @@ def command(folder: Path | None, epochs: int | None) -> None:
     walk.run("Train the CNN for a few short epochs", "train", *training)
     walk.run("Export the best checkpoint to one ONNX file and compare it with torch", "export", f"run_dir={RUN}", *data)
     walk.run(
-        "Evaluate that file on artists the model has never heard", "evaluate", f"run_dir={RUN}", *data, allowed=(0, 1)
+        "Evaluate that file on music the model has never heard", "evaluate", f"run_dir={RUN}", *data, allowed=(0, 1)
     )
     walk.run("Register the model with its lineage and report", "models", "register", "--run-dir", str(RUN))
     refused = walk.run(

@@ -80,12 +80,13 @@ def draw_reliability(measurement: Measurement, path: Path) -> None:
         f"a perfectly calibrated classifier: {mean:.3f}, below {limit:.3f} in 95 of 100 such sets",
         fontsize=10,
     )
-    upper.legend(
+    figure.legend(
         handles=[
             Line2D([], [], color=GREY, linestyle="--", label="perfectly calibrated"),
             Line2D([], [], color=TRUTH, marker="o", label="measured, 95 % Wilson interval"),
         ],
-        loc="upper left",
+        loc="outside lower center",
+        ncols=2,
         frameon=False,
         fontsize=9,
     )
