@@ -44,6 +44,13 @@ def test_no_frame_is_lost_at_the_end(samples: int) -> None:
     torch.testing.assert_close(FactoredBands(frontend)(clips), expected, atol=1e-6 * float(expected.max()), rtol=1e-3)
 
 
+def test_the_shortest_clip_that_can_be_reflected() -> None:
+    frontend = make(2048, 512, 1025)
+    clips = torch.randn(1, 1025, generator=torch.Generator().manual_seed(1))
+    expected = frontend.filters @ frontend.power(clips)
+    torch.testing.assert_close(FactoredBands(frontend)(clips), expected, atol=1e-6 * float(expected.max()), rtol=1e-3)
+
+
 def test_a_loud_moment_does_not_leak_into_silence() -> None:
     """Rounding of a loud frame stays 100 dB below it and never reaches frames it does not touch."""
     frontend = make(2048, 512)

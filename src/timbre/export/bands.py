@@ -69,10 +69,14 @@ class FactoredBands(nn.Module):
     def _parts(self, waveform_BT: Tensor) -> Tensor:
         """Waveform [B, T] -> samples of all passes [B passes, samples]; neighbours share a frame less a hop."""
         half = self.n_fft // 2
-        padded_BT = functional.pad(waveform_BT[:, None], (half, half), mode="reflect")[:, 0]
         step = self.frames_at_once * self.hop_length
         overlap = self.n_fft - self.hop_length
-        padded_BT = functional.pad(padded_BT, (0, (self.passes + 1) * step - padded_BT.shape[1]))
+        # Reflected at both ends and filled up to whole passes, in one copy; frames of the filling are dropped later.
+        fill = (self.passes + 1) * step - self.n_fft - waveform_BT.shape[1]
+        head_BT = waveform_BT[:, 1 : half + 1].flip(1)
+        tail_BT = waveform_BT[:, -half - 1 : -1].flip(1)[:, : half + min(fill, 0)]
+        fill_BT = waveform_BT[:, :1].expand(-1, max(fill, 0))
+        padded_BT = torch.cat([head_BT, waveform_BT, tail_BT, fill_BT], dim=1)
         steps_BPT = padded_BT.reshape(-1, self.passes + 1, step)
         return torch.cat([steps_BPT[:, :-1], steps_BPT[:, 1:, :overlap]], dim=2).flatten(0, 1)
 
