@@ -172,6 +172,24 @@ def test_a_child_that_did_not_start_is_tried_again_without_a_job(
     assert caplog.messages == ["no memory for a decode process"]
 
 
+def test_a_thread_without_a_child_leaves_the_jobs_to_those_with_one(
+    arena: SlotArena, song: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[bool] = []
+
+    def only_once(**settings: object) -> DecodeChild:
+        starts.append(True)
+        if len(starts) > 1:
+            raise ChildStartError("no memory for a decode process")
+        return DecodeChild(**settings)
+
+    monkeypatch.setattr(pool_module, "DecodeChild", only_once)
+    with DecodePool(arena=arena, sample_rate=RATE, workers=2) as pool:
+        the_child(pool)
+        for _ in range(20):
+            assert pool.submit(song, 0).result().samples > 0
+
+
 def test_a_child_says_why_it_did_not_start(arena: SlotArena, song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arena, "name", "/proc/self/nothing")
     with (

@@ -64,11 +64,12 @@ class SlotArena:
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
             os.pwrite(fd, _HEADER.pack(_MAGIC, slots, slot_samples), 0)
             return cls(fd, name=f"/proc/{os.getpid()}/fd/{fd}", slots=slots, slot_samples=slot_samples)
-        except OSError as error:
+        except (OSError, ArenaError) as error:
+            if fd >= 0:
+                os.close(fd)
+            if isinstance(error, ArenaError):
+                raise
             raise _no_memory(slots, slot_samples, error.strerror) from error
-        except ArenaError:
-            os.close(fd)
-            raise
 
     @classmethod
     def attach(cls, name: str) -> Self:
@@ -81,12 +82,15 @@ class SlotArena:
             fd = os.open(name, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise ArenaError(f"there is no audio arena {name}: {error.strerror}; its creator may have ended") from error
-        header = os.pread(fd, _HEADER.size, 0)
-        if len(header) < _HEADER.size or header[:8] != _MAGIC:
+        try:
+            header = os.pread(fd, _HEADER.size, 0)
+            if len(header) < _HEADER.size or header[:8] != _MAGIC:
+                raise ArenaError(f"{name} is not an audio arena")
+            _, slots, slot_samples = _HEADER.unpack(header)
+            return cls(fd, name=name, slots=slots, slot_samples=slot_samples)
+        except BaseException:
             os.close(fd)
-            raise ArenaError(f"{name} is not an audio arena")
-        _, slots, slot_samples = _HEADER.unpack(header)
-        return cls(fd, name=name, slots=slots, slot_samples=slot_samples)
+            raise
 
     def row(self, slot: int) -> Waveform:
         """The row of a slot: a view, float32 [slot_samples]."""

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+import time
 from collections import deque
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
@@ -108,13 +109,16 @@ class DecodePool:
             if self._closing:
                 raise RuntimeError("the decode pool is closed")
             self._jobs.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         return job.future
 
     def pids(self) -> list[int]:
         """Process ids of the children that are ready for work."""
         with self._changed:
             return [child.pid for child in self._children if child.ready]
+
+    def _any_ready(self) -> bool:
+        return any(child.ready for child in self._children)
 
     def close(self) -> None:
         """Cancel what waits and what runs, and return when no process or thread of the pool is left."""
@@ -150,7 +154,7 @@ class DecodePool:
                     if not self._closing and str(error) != str(failure):  # once, not with every try
                         log.error("%s", error)
                     failure = error
-            job = self._next(None if child else START_AGAIN_S)
+            job = self._next(ready=child is not None)
             if job is None:
                 continue
             if child is None:
@@ -191,12 +195,17 @@ class DecodePool:
                 return child
         raise AssertionError("unreachable")
 
-    def _next(self, timeout_s: float | None) -> _Job | None:
-        """The next job; None when the pool closes, or if none comes in time."""
+    def _next(self, *, ready: bool) -> _Job | None:
+        """The next job; None when the pool closes, or if it is time to try and start a child again.
+
+        A thread without a child leaves the jobs to the children of others, and fails them only if there is none.
+        """
+        again = time.monotonic() + START_AGAIN_S
         with self._changed:
             while True:
-                while not self._jobs and not self._closing:
-                    if not self._changed.wait(timeout_s):
+                while not self._closing and not (self._jobs and (ready or not self._any_ready())):
+                    self._changed.wait(None if ready else again - time.monotonic())
+                    if not ready and time.monotonic() >= again:
                         return None
                 if self._closing:
                     return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbre.audio import AudioError, DecodePool, SlotAudio
+from timbre.audio.child import ChildStartError
 from timbre.contract import ModelContract
 from timbre.serving.batch_client import BatchClient
 from timbre.serving.problems import AudioProblem, Problem
@@ -77,6 +78,8 @@ class Classification:
             lease.written_by(job)
             try:
                 audio = await asyncio.shield(asyncio.wrap_future(job))
+            except ChildStartError as error:
+                raise Problem("not_ready") from error
             except AudioError as error:
                 logger.info("audio refused: %s", error.code)
                 logger.debug("the decoder said: %r", error.detail)
