@@ -1,12 +1,15 @@
 """The command line's manners: quick help, one line per mistake, the documented exit codes."""
 
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from omegaconf import DictConfig
 
 from timbre.cli import main as cli
+from timbre.cli.console import say
 from timbre.cli.model_uri import resolve_model
 from timbre.errors import GateRefusedError, NoModelError, TimbreError
 
@@ -34,6 +37,28 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == 0
     out = capsys.readouterr().out
     assert all(verb in out for verb in (*cli.HYDRA_VERBS, *cli.PLAIN_VERBS))
+
+
+def test_what_is_said_cannot_play_with_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\x1b]0;owned\x07.mp3\nb")
+    assert capsys.readouterr().err == "a\\x1b]0;owned\\x07.mp3\nb\n"
+
+
+@pytest.mark.parametrize("verb", ["models fetch models:/timbre@production", "predict a.wav"])
+def test_a_module_in_the_working_folder_is_not_run(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("print('/etc/passwd'); raise SystemExit(0)")
+    (tmp_path / "a.wav").touch()
+    timbre = Path(sys.executable).with_name("timbre")
+    done = subprocess.run([timbre, *verb.split()], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+
+
+def test_a_reader_that_went_away_is_no_fault() -> None:
+    timbre = Path(sys.executable).with_name("timbre")
+    with subprocess.Popen([timbre, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
 
 
 def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,6 +182,25 @@ def test_bad_files_do_not_move_folds(run: Run, music: Path) -> None:
         run(split=FOLDS)
 
 
+def test_a_file_that_failed_for_want_of_time_is_tried_again(run: Run, music: Path, tmp_path: Path) -> None:
+    (music / "rock" / "text.mp3").write_text("no music")
+    run()
+    rejected = tmp_path / "data" / "rejected.csv"
+    rejected.write_text(rejected.read_text().replace("unsupported_format", "decode_timeout"))
+    again = run()
+    assert again.fresh
+    assert [row.reason for row in again.rejected] == ["unsupported_format"]
+    assert again.decoded == 0
+
+
+def test_the_music_is_not_prepared_into_its_own_folder(run: Run, music: Path) -> None:
+    listed(music, in_folds(music))
+    before = (music / "manifest.csv").read_text()
+    with pytest.raises(DataError, match=r"holds the music itself: give another data\.dir"):
+        run(data_dir=music)
+    assert (music / "manifest.csv").read_text() == before
+
+
 def test_a_genre_of_bad_files_stops_and_names_them(run: Run, music: Path) -> None:
     for number in range(8):
         (music / "rock" / f"{number}.wav").write_text("no music")

@@ -94,7 +94,7 @@ def test_the_report_tells_what_is_known(home: Path, capsys: pytest.CaptureFixtur
 
 def test_another_split_by_name(home: Path) -> None:
     assert run("split=train", "report_dir=elsewhere/report") == 0
-    report = json.loads((home / "elsewhere" / "report" / "report.json").read_text())
+    report = json.loads((home / "elsewhere" / "report-train" / "report.json").read_text())
     assert (report["split"], report["clips"]) == ("train", 8)
     assert report["metrics"]["accuracy"] == {"value": 1, "low": 1, "high": 1}
 

@@ -10,7 +10,7 @@ import pytest
 
 from timbre.evaluation import measure, report
 from timbre.evaluation.mistakes import most_confident_mistakes
-from timbre.evaluation.report import Answers, Failure, Subject, write_report
+from timbre.evaluation.report import Answers, Failure, ReportError, Subject, check_report_dir, write_report
 
 LABELS = ("blues", "jazz | *soul*", "metal $x^2$", "ポップ")
 PICTURES = ("confusion.png", "reliability.png", "mistakes.png")
@@ -129,6 +129,16 @@ def test_a_new_report_replaces_the_old_one_whole(tmp_path: Path) -> None:
     write(target, random_answers())
     assert {path.name for path in target.iterdir()} == {"report.json", "report.md", "answers.csv", *PICTURES}
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    check_report_dir(tmp_path / "new")
+    check_report_dir(tmp_path)
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(ReportError, match="holds something that is not a report"):
+        check_report_dir(tmp_path)
+    (tmp_path / "report.json").touch()
+    check_report_dir(tmp_path)
 
 
 def test_a_report_that_fails_leaves_the_old_one_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from timbre.errors import TimbreError
-from timbre.inference import OnnxEngine, Predictor
-from timbre.inference.prediction import window_weights
+from timbre.inference import EngineOutput, OnnxEngine, Predictor
+from timbre.inference.prediction import PredictionFailedError, window_weights
 
 
 def children() -> list[psutil.Process]:
@@ -45,6 +45,25 @@ def test_keeps_the_order_and_records_bad_files(
     assert first.processing_time_ms > 0
     assert results[1].prediction is None
     assert results[1].processing_time_ms is None
+
+
+def test_an_answer_that_is_not_finite_is_an_error_and_costs_the_others_nothing(
+    engine: OnnxEngine, tone: Callable[..., np.ndarray], wav: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = engine.run
+
+    def silence_breaks_it(waveforms: np.ndarray) -> EngineOutput:
+        output = run(waveforms)
+        output.probabilities[np.abs(waveforms).max(axis=1) == 0] = np.nan
+        return output
+
+    monkeypatch.setattr(engine, "run", silence_breaks_it)
+    paths = [wav("low.wav", tone(100, 3)), wav("nil.wav", np.zeros(9000)), wav("high.wav", tone(3000, 3))]
+    low, nil, high = Predictor(engine).predict_files(paths)
+    assert (low.prediction.genre, nil.prediction, high.prediction.genre) == ("low", None, "high")
+    assert nil.error.code == "prediction_failed"
+    with pytest.raises(PredictionFailedError):
+        Predictor(engine).predict(np.zeros(16000, np.float32))
 
 
 def test_a_file_says_what_its_waveform_says(

@@ -32,10 +32,10 @@ def test_a_clip_is_lost_when_its_worker_was_replaced() -> None:
 def test_alive_counts_fresh_beats_of_the_living() -> None:
     board = Board(workers=2, slots=1)
     assert board.alive == 0
-    board.born(0, silence_seconds=0.02)
+    board.born(0, silence_seconds=0.5)
     board.born(1, silence_seconds=60)
     assert board.alive == 2
-    time.sleep(0.03)
+    time.sleep(0.6)
     assert board.alive == 1
     board.beat(0)
     assert board.alive == 2

@@ -16,7 +16,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIterator[int]:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
     config = uvicorn.Config(
         PlainTextResponse("here"), port=0, http=BoundedHead, ws="none", lifespan="off", log_config=None
     )
@@ -30,7 +30,7 @@ async def port(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIter
 
 
 async def closed_after(reader: asyncio.StreamReader) -> bool:
-    return await asyncio.wait_for(reader.read(), 3) == b""
+    return await asyncio.wait_for(reader.read(), 10) == b""
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET / HT", GET[:-2]])

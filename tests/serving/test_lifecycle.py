@@ -52,8 +52,7 @@ def stop_under_load(server: Running, stop: Callable[[], None], *, requests: int 
     """Post, stop the server while the answers are due, and return the answers."""
     with ThreadPoolExecutor(requests) as pool:
         due = [pool.submit(server.post, sound()) for _ in range(requests)]
-        assert eventually(lambda: server.get("/api/v1/health").json()["status"] == "ok")
-        time.sleep(0.3)
+        assert eventually(lambda: len(list(server.spool.glob("*/*"))) + sum(one.done() for one in due) == requests)
         stop()
         return [answer.result() for answer in due]
 

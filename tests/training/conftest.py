@@ -144,7 +144,7 @@ def build_trainer(folder: Path, *, epochs: int, more: tuple[pl.Callback, ...] = 
         RunCheckpoint(dirpath=folder / "checkpoints", monitor="val_loss", mode="min"),
         FiniteLoss(every_n_steps=2),
         TimeShares(skip_steps=1),
-        History(monitor="val_loss", mode="min"),
+        History(),
         *more,
     ]
     return pl.Trainer(**settings | changes, callbacks=callbacks)

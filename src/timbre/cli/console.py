@@ -5,9 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+def printable(text: str) -> str:
+    """Text that any terminal takes: what is not printable, line ends apart, is escaped."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def say(text: str) -> None:
     """Print one line for people on stderr; stdout is for data."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints for people
+    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints for people
 
 
 @contextmanager

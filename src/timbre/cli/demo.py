@@ -62,7 +62,7 @@ class Walk:
         return code
 
 
-TIMBRE = (sys.executable, "-m", "timbre.cli.main")
+TIMBRE = (sys.executable, "-P", "-m", "timbre.cli.main")  # -P: a click.py in the working folder is not ours
 
 
 @click.command()

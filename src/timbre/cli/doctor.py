@@ -3,8 +3,8 @@
 import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,11 +12,9 @@ from typing import Any
 
 import click
 
-EXTRAS = {
-    "base": ("numpy", "onnxruntime", "soundfile", "soxr"),
-    "serve": ("litserve", "pydantic-settings", "python-multipart"),
-    "train": ("torch", "torchaudio", "pytorch-lightning", "hydra-core", "mlflow", "onnx", "wandb", "dvc"),
-}
+from timbre.audio import usable_cores
+
+EXTRAS = ("base", "serve", "train")
 MEGABYTE = 2**20
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (looked at, not written to)
 
@@ -29,17 +27,24 @@ def command(as_json: bool) -> None:
         "timbre": importlib.metadata.version("timbre"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "free_disk_mb": shutil.disk_usage(".").free // MEGABYTE,
         "shared_memory_mb": shutil.disk_usage(SHARED_MEMORY).free // MEGABYTE if SHARED_MEMORY.is_dir() else None,
         "gpu": gpu(),
-        "extras": {extra: {name: version(name) for name in names} for extra, names in EXTRAS.items()},
+        "extras": {extra: {name: version(name) for name in packages(extra)} for extra in EXTRAS},
     }
     if as_json:
         click.echo(json.dumps(findings, indent=2))
     else:
         click.echo(as_text(findings))
     sys.exit(0 if all(findings["extras"]["base"].values()) else 1)
+
+
+def packages(extra: str) -> list[str]:
+    """Names of the packages that an extra of this installation asks for; `base`: those that every one does."""
+    condition = "" if extra == "base" else f"extra == '{extra}'"
+    asked = [text.partition(";") for text in importlib.metadata.requires("timbre") or []]
+    return [re.split(r"[^\w.-]", what, maxsplit=1)[0] for what, _, when in asked if when.strip() == condition]
 
 
 def version(package: str) -> str | None:

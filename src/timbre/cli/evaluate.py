@@ -16,9 +16,9 @@ from timbre.cli.console import progress, say
 from timbre.contract import ModelContract
 from timbre.data import SPLITS, Clip, DataError, audio_path, manifest_sha256, read_manifest
 from timbre.errors import NoModelError, TimbreError
-from timbre.evaluation import Measurement, measure
+from timbre.evaluation import Measurement, check_resamples, measure
 from timbre.evaluation.markdown import MEANINGS
-from timbre.evaluation.report import Answers, Failure, Subject, write_report
+from timbre.evaluation.report import Answers, Failure, Subject, check_report_dir, write_report
 from timbre.inference import OnnxEngine, Predictor
 from timbre.registry import Registry, TrackingError
 
@@ -37,10 +37,14 @@ def job(cfg: DictConfig) -> int:
         TimbreError: if there is no model, no data, they do not fit, or no file could be answered.
     """
     model, data_dir, report_dir = Path(cfg.model_file), Path(cfg.data.dir), Path(cfg.report_dir)
+    if cfg.split != "test":
+        report_dir = report_dir.with_name(f"{report_dir.name}-{cfg.split}")
     if not model.is_file():
         raise NoModelError(f"there is no model file {model}: run timbre export first, or give model_file=FILE")
     engine = OnnxEngine(model, threads=1)
     clips = read_split(data_dir, cfg.split, engine.contract)
+    check_report_dir(report_dir)
+    check_resamples(cfg.interval.resamples)
     registry: Registry = instantiate(cfg.registry)  # before the work: its mistakes are the user's too
     predictor = Predictor(engine)
     answers, failures = answer(predictor, data_dir, clips, span=cfg.span, workers=cfg.workers)

@@ -1,8 +1,10 @@
 """The command `timbre`: finds the verb, runs it, and turns every user's mistake into one line and an exit code."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -33,6 +35,14 @@ EXTRA_OF_VERB = {
 
 class Verbs(click.Group):
     """A group that imports a verb's module only when that verb is called, so that `timbre --help` is quick."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; if the reader of its output goes away, as `| head` does, it has what it wanted."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            return 0
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order in which a model comes to be."""
@@ -108,8 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say("interrupted")
         code = INTERRUPTED
     except SystemExit as stop:
-        gone = isinstance(stop.__context__, BrokenPipeError)  # the reader of our output, as `| head` does; click says 1
-        code = 0 if gone else stop.code
+        code = stop.code
+        if isinstance(code, str):  # as Python does it
+            say(code)
+            code = 1
     except (TimbreError, OSError) as error:
         if debug:
             raise

@@ -29,7 +29,8 @@ def resolve_model(uri: str) -> Path:
         if not path.is_file():
             raise NoModelError(f"no model file {uri}: train and export one, or give a models:/ address")
         return path
-    command = [sys.executable, "-m", "timbre.cli.main", "models", "fetch", uri]
+    # -P: a click.py in the user's working folder is not ours.
+    command = [sys.executable, "-P", "-m", "timbre.cli.main", "models", "fetch", uri]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command, no shell
     if answer.returncode == 0:
         return Path(answer.stdout.strip())

@@ -1,7 +1,5 @@
 """`timbre predict PATH...`: name the genre of audio files, folders and patterns; works with the base install alone."""
 
-import os
-import sys
 from contextlib import closing
 
 import click
@@ -59,19 +57,15 @@ def command(
         say(complaint)
     engine = OnnxEngine(resolve_model(model_uri), threads=1)
     failed = 0
-    try:
-        with (
-            OUTPUTS[output](engine.contract, top_k=top_k) as out,
-            progress("predicting", len(files)) as advance,
-            closing(Predictor(engine).predict_files(files, span=span, workers=workers)) as results,
-        ):
-            for result in results:
-                failed += result.error is not None
-                out.write(record(result, engine, top_k=top_k))
-                advance(1)
-    except BrokenPipeError:  # the reader went away, as `| head` does: it has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
-        return
+    with (
+        OUTPUTS[output](engine.contract, top_k=top_k) as out,
+        progress("predicting", len(files)) as advance,
+        closing(Predictor(engine).predict_files(files, span=span, workers=workers)) as results,
+    ):
+        for result in results:
+            failed += result.error is not None
+            out.write(record(result, engine, top_k=top_k))
+            advance(1)
     if failed:
         say(f"{failed} of {len(files)} files could not be used")
     if failed or complaints:

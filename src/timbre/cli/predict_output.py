@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from timbre.cli.console import printable
 from timbre.contract import ModelContract
 from timbre.inference import FileResult, OnnxEngine
 
@@ -46,8 +47,7 @@ def record(result: FileResult, engine: OnnxEngine, *, top_k: int | None) -> dict
 
 def show(path: Path) -> str:
     """A path as text that any terminal and any reader of UTF-8 takes: other bytes and control characters escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace")).replace("\n", "\\n")
 
 
 class Output(ABC):

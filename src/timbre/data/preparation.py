@@ -16,6 +16,9 @@ from timbre.data.splits import Split
 from timbre.data.store import INDEX, STORE, ClipStore
 from timbre.data.writer import publish, whole_index
 
+OF_THE_MOMENT = ("decode_timeout", "decode_memory", "unreadable")
+"""Reasons that say something about the machine then, and perhaps not now: such files are tried again."""
+
 
 def prepare(
     source: Source,
@@ -52,6 +55,8 @@ def prepare(
     with only_one(data_dir):
         publish(data_dir)
         listing = source.listing(data_dir=data_dir, workers=limits.processes, bar=bar)
+        if data_dir.resolve() == listing.root.resolve():
+            raise DataError(f"{data_dir} holds the music itself: give another data.dir, or its manifest.csv is lost")
         make_plan = partial(Plan.make, listing, split, sample_rate=sample_rate, clip_samples=clip_samples)
         plan = make_plan()
         if _is_done(data_dir, plan):
@@ -92,7 +97,8 @@ def _is_done(data_dir: Path, plan: Plan) -> bool:
     try:
         for split in SPLITS:
             ClipStore.open(data_dir, split)
-        read_rejected(data_dir)
+        if any(row.reason in OF_THE_MOMENT for row in read_rejected(data_dir)):
+            return False
     except DataError:
         return False
     moved = replace(index, root=plan.root_from(data_dir))

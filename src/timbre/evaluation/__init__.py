@@ -1,7 +1,7 @@
 """How good a classifier is: arrays in, numbers and pictures out."""
 
 from timbre.evaluation.bootstrap import Estimate
-from timbre.evaluation.measure import MeasureError, Measurement, measure
+from timbre.evaluation.measure import MeasureError, Measurement, check_resamples, measure
 from timbre.evaluation.temperature import CalibrationError, fit_temperature
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Estimate",
     "MeasureError",
     "Measurement",
+    "check_resamples",
     "fit_temperature",
     "measure",
 ]

@@ -124,6 +124,12 @@ def measure(
     )
 
 
+def check_resamples(resamples: int) -> None:
+    """Raise MeasureError unless there is at least one bootstrap resample."""
+    if resamples < 1:
+        raise MeasureError(f"an interval needs at least one resample, not {resamples}")
+
+
 def _check(
     p: NDArray[np.float64],
     y: NDArray[np.int64],
@@ -137,8 +143,7 @@ def _check(
         raise MeasureError(f"{len(artists)} artists for {len(y)} clips")
     if len(y) < 2:
         raise MeasureError(f"cannot measure on {len(y)} clip(s): at least two are needed")
-    if resamples < 1:
-        raise MeasureError(f"an interval needs at least one resample, not {resamples}")
+    check_resamples(resamples)
     if y.min() < 0 or y.max() >= len(labels):
         raise MeasureError(f"targets must be 0..{len(labels) - 1}, not {y.min()}..{y.max()}")
     if not np.isfinite(p).all() or p.min() < 0 or np.abs(p.sum(axis=1) - 1).max() > SUM_TOLERANCE:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from timbre.errors import TimbreError
 from timbre.evaluation.bootstrap import LEVEL
 from timbre.evaluation.markdown import render
 from timbre.evaluation.measure import ConfidenceBin, Measurement
@@ -144,6 +145,16 @@ def _write_answers(path: Path, answers: Answers, labels: Sequence[str]) -> None:
             best = int(row.argmax())
             numbers = [f"{value:.6f}" for value in (row[best], *row)]
             writer.writerow([clip, artist or "", labels[target], labels[best], *numbers])
+
+
+class ReportError(TimbreError):
+    """A report cannot be written where it is wanted."""
+
+
+def check_report_dir(folder: Path) -> None:
+    """Raise ReportError if a report in `folder` would replace something that is not a report."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT_JSON).is_file()):
+        raise ReportError(f"{folder} holds something that is not a report, and a new report would replace it")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from timbre.audio import AudioError, DecodePool, SlotArena, SlotAudio, Waveform, usable_cores
 from timbre.inference.engine import OnnxEngine
-from timbre.inference.prediction import Prediction
+from timbre.inference.prediction import Prediction, PredictionFailedError
 
 SPARE_LANES = 2
 """Groups of files under way beyond those the model may be busy with, so that the decoders never wait for it."""
@@ -34,7 +34,7 @@ class FileResult:
 
     path: Path
     prediction: Prediction | None = None
-    error: AudioError | None = None
+    error: AudioError | PredictionFailedError | None = None
     audio: SlotAudio | None = None
     processing_time_ms: float | None = None
 
@@ -119,19 +119,32 @@ def _classify(
     row_windows = len(grid) // arena.slots
     starts = [(first_slot + position) * row_windows for position in heard]
     chosen = [start + window for start, own in zip(starts, weights, strict=True) for window in range(len(own))]
-    predictions = iter(predictor.answers(_rows(grid, chosen), weights))
+    outcomes = iter(_outcomes(predictor, _rows(grid, chosen), weights))
     model_ms = (perf_counter() - started) * 1e3 / max(1, len(heard))
-    return [
-        FileResult(path=path, error=failed[position])
-        if position in failed
-        else FileResult(
-            path=path,
-            prediction=next(predictions),
-            audio=heard[position],
-            processing_time_ms=heard[position].decode_s * 1e3 + model_ms,
-        )
-        for position, path in enumerate(paths)
-    ]
+    results = []
+    for position, path in enumerate(paths):
+        outcome = failed.get(position) or next(outcomes)
+        if isinstance(outcome, Prediction):
+            audio = heard[position]
+            time_ms = audio.decode_s * 1e3 + model_ms
+            results.append(FileResult(path=path, prediction=outcome, audio=audio, processing_time_ms=time_ms))
+        else:
+            results.append(FileResult(path=path, error=outcome))
+    return results
+
+
+def _outcomes(
+    predictor: Classifies, clips: Waveform, weights: Sequence[npt.NDArray[np.float64]]
+) -> "list[Prediction | PredictionFailedError]":
+    """What came of each waveform; if one fails, each is asked about by itself, or it would cost the others theirs."""
+    try:
+        return [*predictor.answers(clips, weights)]
+    except PredictionFailedError as error:
+        if len(weights) == 1:
+            return [error]
+    ends = np.cumsum([len(own) for own in weights])
+    alone = [_outcomes(predictor, clips[end - len(own) : end], [own]) for end, own in zip(ends, weights, strict=True)]
+    return [outcome for outcomes in alone for outcome in outcomes]
 
 
 def _rows(grid: Waveform, chosen: list[int]) -> Waveform:

@@ -6,6 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from timbre.errors import TimbreError
+
+
+class PredictionFailedError(TimbreError):
+    """The model answered with something else than probabilities.
+
+    Attributes:
+        code: as `timbre.audio.AudioError` has one; stable, for programs.
+    """
+
+    code = "prediction_failed"
+
+    def __init__(self) -> None:
+        super().__init__("the model gave no finite probabilities for this audio")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
@@ -23,7 +38,13 @@ class Prediction:
 
     @classmethod
     def from_probabilities(cls, labels: Sequence[str], probabilities: npt.NDArray[np.floating]) -> "Prediction":
-        """Name the probabilities [G] of one clip or of pooled windows."""
+        """Name the probabilities [G] of one clip or of pooled windows.
+
+        Raises:
+            PredictionFailedError: if they are not finite.
+        """
+        if not np.isfinite(probabilities).all():
+            raise PredictionFailedError
         by_label = dict(zip(labels, map(float, probabilities), strict=True))
         genre = max(by_label, key=by_label.__getitem__)
         return cls(genre=genre, confidence=by_label[genre], all_probabilities=by_label)

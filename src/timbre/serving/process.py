@@ -1,6 +1,8 @@
 """How the server's processes hold together: none outlives its parent, none is stopped by a signal meant for another."""
 
 import ctypes
+import multiprocessing
+import os
 import signal
 import time
 from collections import deque
@@ -15,6 +17,9 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends; start children from threads that stay."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # it ended before we had asked
+        os._exit(0)
 
 
 @contextmanager

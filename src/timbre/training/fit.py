@@ -69,7 +69,7 @@ def fit(trainer: pl.Trainer, module: GenreModule, datamodule: GenreDataModule, *
         raise TrainingError("no epoch was finished, so there is no checkpoint: raise trainer.max_epochs")
     last = _newest(saved, checkpoint)
     assert last is not None
-    return FitResult(best=saved.best, last=last, epochs=saved.epochs, metrics=history.best)
+    return FitResult(best=saved.best, last=last, epochs=saved.epochs, metrics=history.of(saved.best_epoch))
 
 
 def read_checkpoint(path: Path, hyper_parameters: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ class RunCheckpoint(Checkpoint):
 
     Attributes:
         epochs: finished epochs that `last` holds; those before a resume count.
+        best_epoch: the epoch that `best` holds, counted from 1; 0 before the first.
     """
 
     def __init__(self, *, dirpath: str | Path, monitor: str, mode: str) -> None:
@@ -31,6 +32,7 @@ class RunCheckpoint(Checkpoint):
         self.last = Path(dirpath) / "last.ckpt"
         self.best = Path(dirpath) / "best.ckpt"
         self.best_score: float | None = None
+        self.best_epoch = 0
         self.epochs = 0
 
     def bring_along(self, checkpoint: Path) -> None:
@@ -51,7 +53,7 @@ class RunCheckpoint(Checkpoint):
         before, self.epochs = self.epochs, trainer.current_epoch + 1  # the checkpoint holds this too
         is_best = self.best_score is None or self.sign * score < self.sign * self.best_score
         if is_best:
-            self.best_score = score
+            self.best_score, self.best_epoch = score, self.epochs
         try:
             self._save(trainer, is_best=is_best)
         except BaseException:
@@ -68,11 +70,12 @@ class RunCheckpoint(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"best_score": self.best_score, "epochs": self.epochs}
+        return {"best_score": self.best_score, "best_epoch": self.best_epoch, "epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.best_score = state_dict["best_score"]
+        self.best_epoch = state_dict["best_epoch"]
         self.epochs = state_dict["epochs"]
 
 

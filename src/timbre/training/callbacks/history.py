@@ -10,27 +10,15 @@ TOLD = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1")
 
 
 class History(pl.Callback):
-    """Collects what was logged in each epoch.
+    """Collects what was logged in each epoch."""
 
-    Args:
-        monitor: the metric by which an epoch is the best.
-        mode: `min` or `max` of it is best.
-    """
-
-    def __init__(self, *, monitor: str, mode: str) -> None:
-        self.monitor = monitor
-        self.mode = mode
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.tell: Callable[[str], None] | None = None
 
-    @property
-    def best(self) -> dict[str, float]:
-        """The numbers of the best epoch, `epoch` among them, counted from 1; empty before the first one."""
-        rows = [row for row in self.rows if self.monitor in row]
-        if not rows:
-            return {}
-        choose = min if self.mode == "min" else max
-        return choose(rows, key=lambda row: row[self.monitor])
+    def of(self, epoch: int) -> dict[str, float]:
+        """The numbers of an epoch, counted from 1, `epoch` among them; empty if it is not known."""
+        return next((row for row in self.rows if row["epoch"] == epoch), {})
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take down the epoch and tell it."""
