@@ -10,6 +10,12 @@ from timbre.errors import TimbreError
 METADATA_KEY = "timbre"
 """Key of the contract in the metadata of ``model.onnx``."""
 
+MODEL_NAME = "timbre"
+"""Name of the model in the registry and in answers."""
+
+DEFAULT_MODEL = f"models:/{MODEL_NAME}@production"
+"""What is asked or served if no model is named."""
+
 FORMAT = 1
 """Version of the contract's own layout; raised when a reader of the old layout would misread the new one."""
 

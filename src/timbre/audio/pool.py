@@ -17,6 +17,7 @@ from timbre.audio.child import ChildDiedError, ChildStartError, ChildTimeoutErro
 from timbre.audio.cores import usable_cores
 from timbre.audio.decode import AudioInfo
 from timbre.audio.errors import AudioError
+from timbre.audio.limits import DECODE_MEMORY_BYTES, DECODE_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,8 @@ class DecodePool:
         arena: SlotArena,
         sample_rate: int,
         workers: int | None = None,
-        timeout_s: float = 20.0,
-        memory_bytes: int = 256 * 2**20,
+        timeout_s: float = DECODE_TIMEOUT_S,
+        memory_bytes: int = DECODE_MEMORY_BYTES,
         window_samples: int | None = None,
     ) -> None:
         self.arena = arena

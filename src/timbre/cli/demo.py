@@ -13,6 +13,7 @@ import click
 
 from timbre.cli.console import say
 from timbre.cli.demo_server import ask, running_server, two_clips
+from timbre.contract import DEFAULT_MODEL
 from timbre.errors import GateRefusedError, TimbreError
 
 HOME = Path("outputs/demo")
@@ -92,7 +93,7 @@ def command(folder: Path | None, epochs: int | None) -> None:
         *("--set", f"registry.gates.floors.production={FLOOR}"),
         allowed=(0, GateRefusedError.exit_code),
     )
-    model = str(RUN / "model.onnx") if refused else "models:/timbre@production"
+    model = str(RUN / "model.onnx") if refused else DEFAULT_MODEL
     if refused:
         say("    Not good enough for production, so the file itself is served.")
     serve_and_ask(walk, model, two_clips(data_dir(folder), HOME))

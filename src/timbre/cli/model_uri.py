@@ -7,7 +7,6 @@ from pathlib import Path
 from timbre.errors import GateRefusedError, NoModelError, TimbreError
 
 REGISTRY_SCHEME = "models:/"
-DEFAULT_MODEL = "models:/timbre@production"
 
 
 class FetchError(TimbreError):

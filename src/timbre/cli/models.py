@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timbre.cli.console import say
+from timbre.contract import DEFAULT_MODEL
 from timbre.errors import TimbreError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def rollback(stage: str, as_json: bool, changes: tuple[str, ...]) -> None:
 
 
 @command.command()
-@click.argument("version", default="models:/timbre@production")
+@click.argument("version", default=DEFAULT_MODEL)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the file, instead of the cache.")
 @options
 def fetch(version: str, output: Path | None, as_json: bool, changes: tuple[str, ...]) -> None:

@@ -5,9 +5,10 @@ from contextlib import closing
 import click
 
 from timbre.cli.console import progress, say
-from timbre.cli.model_uri import DEFAULT_MODEL, resolve_model
+from timbre.cli.model_uri import resolve_model
 from timbre.cli.predict_output import OUTPUTS, record
 from timbre.cli.predict_paths import find_audio
+from timbre.contract import DEFAULT_MODEL
 from timbre.inference import OnnxEngine, Predictor, Span
 from timbre.inference.predictor import TRACK_SECONDS
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from timbre.cli.console import printable
-from timbre.contract import ModelContract
+from timbre.contract import MODEL_NAME, ModelContract
 from timbre.inference import FileResult, OnnxEngine
 
-MODEL_NAME = "timbre"
 TABLE_TOP = 3
 _PIPE_WIDTH = 160  # a table that is not on a terminal has nobody's width to keep to
 

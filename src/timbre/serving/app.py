@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from timbre.audio import DecodePool, SlotArena
-from timbre.contract import ModelContract
+from timbre.contract import MODEL_NAME, ModelContract
 from timbre.serving.batch_client import BatchClient
 from timbre.serving.board import Board
 from timbre.serving.docs_page import install_docs_page
@@ -29,7 +29,6 @@ from timbre.serving.service import Classification
 from timbre.serving.settings import ServerSettings
 from timbre.serving.slots import SlotPool
 
-MODEL_NAME = "timbre"
 _CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 
 

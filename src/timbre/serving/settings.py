@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from timbre.audio.limits import DECODE_MEMORY_BYTES
+from timbre.contract import DEFAULT_MODEL
 from timbre.errors import TimbreError
 
 PREFIX = "TIMBRE_"
@@ -24,7 +26,7 @@ class ServerSettings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
     )
 
-    model: str = Field("models:/timbre@production", description="ONNX file, or registry address models:/NAME@ALIAS")
+    model: str = Field(DEFAULT_MODEL, description="ONNX file, or registry address models:/NAME@ALIAS")
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=64, description="inference processes, each with its own ONNX session")
@@ -37,7 +39,9 @@ class ServerSettings(BaseSettings):
         None, ge=1, le=256, description="audio decoding processes; if not given, as many as there are cores"
     )
     decode_timeout_seconds: float = Field(10.0, gt=0, description="seconds of wall time to decode one upload")
-    decode_memory_mb: int = Field(256, ge=32, description="MiB one decoding process may take for one upload")
+    decode_memory_mb: int = Field(
+        DECODE_MEMORY_BYTES // 2**20, ge=32, description="MiB one decoding process may take for one upload"
+    )
     slots: int = Field(12, ge=1, le=4096, description="clips decoded ahead of the model; each holds one clip in memory")
     max_in_flight: int = Field(64, ge=1, description="requests in work at once; beyond it the answer is 503")
     max_body_mb: float = Field(50.0, gt=0, le=2**20, description="MiB of one request body; beyond it the answer is 413")
