@@ -55,8 +55,13 @@ def test_names_are_shown_without_tricks() -> None:
     assert show(Path(os.fsdecode(b"a\xff.mp3"))) == r"a\xff.mp3"
 
 
-@pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv", "--table"])
-def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(music: Path, model: Path, form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "sent"),
+    [*((form, signal.SIGINT) for form in ("--json", "--jsonl", "--csv", "--table")), ("--jsonl", signal.SIGTERM)],
+)
+def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(
+    music: Path, model: Path, form: str, sent: signal.Signals
+) -> None:
     """A run is held up by a child that stops, and interrupted as a terminal does it."""
     for number in range(5000):  # so many that it cannot be done before it is held up
         os.link(music / "album" / "b loud.wav", music / f"{number:04}.wav")
@@ -75,7 +80,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(music: Path, model
             time.sleep(0.002)
         child.suspend()
         time.sleep(0.3)
-        os.killpg(run.pid, signal.SIGINT)
+        os.killpg(run.pid, sent)
         try:
             out, err = run.communicate(timeout=30)
         finally:

@@ -9,12 +9,13 @@ import soundfile
 
 from timbre.data import Limits, PrepareReport, prepare
 from timbre.data.sources.folder import FolderSource
-from timbre.data.splits import FractionSplit
+from timbre.data.splits import FoldSplit, FractionSplit
 
 RATE = 8000
 SECONDS = 2.0
 LIMITS = Limits(workers=2, timeout_s=30.0, memory_bytes=2**28)
 FRACTIONS = FractionSplit(train=0.7, val=0.15, test=0.15, seed=0)
+FOLDS = FoldSplit(train=[0, 1], val=[2], test=[3])
 
 Run = Callable[..., PrepareReport]
 
@@ -55,3 +56,13 @@ def run(music: Path, tmp_path: Path) -> Run:
         return prepare(arguments.pop("source"), arguments.pop("split"), **arguments)
 
     return prepare_music
+
+
+def listed(root: Path, rows: list[tuple[str, ...]], columns: str = "path,genre,artist,fold") -> None:
+    (root / "manifest.csv").write_text("\n".join([columns, *(",".join(row) for row in rows)]) + "\n")
+
+
+def in_folds(root: Path) -> list[tuple[str, ...]]:
+    """Rows for every file, two per fold and genre, an artist per file."""
+    paths = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*"))
+    return [(path, path.split("/")[0], f"by {path}", str(number // 2 % 4)) for number, path in enumerate(paths)]

@@ -107,6 +107,15 @@ def test_training_without_a_store_says_to_prepare(timbre: Timbre) -> None:
     assert "timbre prepare" in said(timbre, "train", "data.dir=nothing", code=2)
 
 
+@pytest.mark.parametrize("word", ["optimizer.lr=abc", "datamodule.batch_size=1.5", "trainer.max_epochs=[1]"])
+def test_a_value_of_another_kind_is_named(timbre: Timbre, word: str) -> None:
+    assert word.split("=")[0] in said(timbre, "train", word, "data.dir=nothing", code=2)
+
+
+def test_an_unknown_group_choice_lists_the_others(timbre: Timbre) -> None:
+    assert "fma folder gtzan synthetic" in said(timbre, "prepare", "data=nope", code=2)
+
+
 def test_an_unknown_override_is_named(timbre: Timbre) -> None:
     assert "no_such_knob" in said(timbre, "train", "no_such_knob=1", code=2)
 

@@ -41,6 +41,32 @@ async def test_a_head_that_does_not_end_is_not_waited_for(port: int, beginning: 
     writer.close()
 
 
+async def test_an_endless_head_is_refused(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write((GET[:-2] + b"X: ").ljust(connection.HEAD_BYTES + 1, b"a"))
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code": "head_too_large"' in answer
+    writer.close()
+
+
+async def test_a_long_body_is_not_part_of_the_head(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = b"a" * 3 * connection.HEAD_BYTES
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_what_is_not_http_gets_a_problem(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+    writer.close()
+
+
 async def test_a_second_head_that_does_not_end_is_not_waited_for(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(GET)

@@ -79,6 +79,9 @@ def test_what_else_can_be_asked(server: Running) -> None:
     assert health["uptime"] > 0
     assert health["model"]["version"] == "mean-1"
     assert server.get("/ready").json() == {"status": "ready"}
+    for path in ("/ready", "/api/v1/health"):
+        answer = server.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
     page = server.get("/docs").text
     assets = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(assets) == 3

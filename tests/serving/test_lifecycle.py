@@ -81,10 +81,13 @@ def test_sigterm_under_load_answers_all_and_leaves_nothing(slow_model: Path, sta
         assert " ERROR " not in server.log
 
 
-def test_ctrl_c_reaches_every_process_and_still_answers_all(slow_model: Path, start_server: StartServer) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])  # a terminal sends the one to all, systemd the other
+def test_a_signal_to_every_process_still_answers_all(
+    slow_model: Path, start_server: StartServer, sent: signal.Signals
+) -> None:
     with start_server(slow_model, max_batch=2) as server:
         family = server.family
-        answers = stop_under_load(server, lambda: os.killpg(server.process.pid, signal.SIGINT))
+        answers = stop_under_load(server, lambda: os.killpg(server.process.pid, sent))
         assert [answer.status_code for answer in answers] == [200] * len(answers)
         assert server.process.wait(STOPPED_WITHIN_SECONDS) == 0
         assert eventually(lambda: all_gone(family), within=5)

@@ -36,7 +36,8 @@ def job(cfg: DictConfig) -> int:
     Raises:
         TimbreError: if there is no model, no data, they do not fit, or no file could be answered.
     """
-    model, data_dir, report_dir = Path(cfg.model_file), Path(cfg.data.dir), Path(cfg.report_dir)
+    model, data_dir = Path(cfg.model_file), Path(cfg.data.dir)
+    report_dir = Path(cfg.report_dir or model.with_name("report"))
     if cfg.split != "test":
         report_dir = report_dir.with_name(f"{report_dir.name}-{cfg.split}")
     if not model.is_file():

@@ -1,5 +1,6 @@
 """Hydra at the edge: composes a verb's configuration, runs its job once or as a sweep, and keeps our exit codes."""
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -8,13 +9,17 @@ from unittest import mock
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from timbre.errors import TimbreError
 
 Job = Callable[[DictConfig], int]
+
+OF_SEVERAL_KINDS = ("trainer.devices", "trainer.deterministic")
+"""Keys that take words as well as the numbers and truth values that stand in `conf/`."""
 
 
 class ConfigurationError(TimbreError):
@@ -62,6 +67,7 @@ def run(verb: str, overrides: tuple[str, ...], job: Job) -> int:
 
     def task(cfg: DictConfig) -> None:
         try:
+            check_kinds(cfg, verb)
             codes.append(job(cfg))
         except Exception as error:
             raise _JobFailedError from error  # past Hydra's own reporting
@@ -74,9 +80,46 @@ def run(verb: str, overrides: tuple[str, ...], job: Job) -> int:
             main()
         except _JobFailedError as failure:
             raise _user_error(failure.__cause__) from failure.__cause__
-        except (HydraException, OmegaConfBaseException) as error:
+        except OSError as error:
+            if not isinstance(error, HydraException):
+                raise
+            raise ConfigurationError(_one_line(error)) from error
+        except Exception as error:  # the job's own are past this: Hydra could not compose
             raise ConfigurationError(_one_line(error)) from error
     return max(codes)
+
+
+def check_kinds(cfg: DictConfig, verb: str) -> None:
+    """Compare what was given on the line with what stands in `conf/`: a number stays a number.
+
+    Raises:
+        ConfigurationError: naming the first key whose value is of another kind.
+    """
+    hydra_cfg = HydraConfig.get()
+    words = [word.lstrip("+~").partition("=") for word in hydra_cfg.overrides.task]
+    groups = [f"{key}={choice}" for key, _, choice in words if key in hydra_cfg.runtime.choices]
+    keys = [key for key, _, _ in words if key not in hydra_cfg.runtime.choices and key not in OF_SEVERAL_KINDS]
+    if not keys:
+        return
+    usual = hydra.compose(config_name=verb, overrides=groups)
+    for key in keys:
+        default, value = (OmegaConf.select(one, key, throw_on_missing=False) for one in (usual, cfg))
+        if value is None or (isinstance(value, str) and value == default):
+            continue
+        for kinds, name in _KINDS:
+            if isinstance(default, kinds):
+                fits = isinstance(value, kinds if default is not True and default is not False else bool)
+                if not fits or (isinstance(value, float) and not math.isfinite(value)):
+                    raise ConfigurationError(f"{key}={value} cannot be: it is {name}, such as {default}")
+                break
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    ((float, int), "a number"),
+    (ListConfig, "a list"),
+)
 
 
 class _JobFailedError(BaseException):
@@ -94,8 +137,9 @@ def _user_error(error: BaseException | None) -> BaseException:
 
 
 def _one_line(error: Exception) -> str:
-    """Hydra's message without its layout; its first sentences say what is wrong with which key."""
+    """Hydra's message without its layout."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} has no default: give it as {error.full_key}=VALUE"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3]) or type(error).__name__
+    text = str(error).partition("Config search path:")[0]  # folders of this machine
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines) or type(error).__name__

@@ -2,8 +2,10 @@
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -108,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        code = timbre.main(words, prog_name="timbre", standalone_mode=False)
+        with sigterm_interrupts() if words[:1] != ["serve"] else nullcontext():  # a server drains instead
+            code = timbre.main(words, prog_name="timbre", standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:
@@ -135,10 +138,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Take SIGTERM, by which service managers and CI end a process, as Ctrl-C is taken."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def describe(error: Exception) -> str:
     """One clear line for an error of the user's making or of the system's."""
     if isinstance(error, OSError) and not isinstance(error, TimbreError):
-        where = f": {error.filename}" if error.filename else ""
+        name = error.filename2 or error.filename  # of two files the one that was written
+        where = f": {name}" if name else ""
         return f"{error.strerror or error}{where}"
     return " ".join(str(error).split())
 

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from timbre.cli.console import progress, say
-from timbre.data import SPLITS, PrepareReport, prepare
+from timbre.data import SPLITS, DataError, PrepareReport, prepare
 
 
 def job(cfg: DictConfig) -> int:
@@ -16,6 +16,10 @@ def job(cfg: DictConfig) -> int:
     Returns:
         0, or 1 if files were rejected: the store is made of the others.
     """
+    if not cfg.data.dir:
+        raise DataError("data.dir is empty: give a folder for the prepared data")
+    if cfg.data.split is None:
+        raise DataError("data.split is null: choose data/split=fractions, folds or published")
     data_dir = Path(cfg.data.dir)
     report = prepare(
         instantiate(cfg.data.source),

@@ -8,7 +8,7 @@ from timbre.serving.settings import describe_settings, read_settings
 def _help() -> str:
     return (
         "Answer genre requests over HTTP.\n\n"
-        "SIGTERM or Ctrl-C lets the requests in work finish (exit code 0); a second one ends them (130, or 143 for SIGTERM)."
+        "SIGTERM or Ctrl-C lets the requests in work finish (exit code 0); a second one ends them (143 or 130)."
     )
 
 

@@ -33,6 +33,8 @@ class Limits:
     memory_bytes: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.workers, int | None):
+            raise DataError(f"limits.workers is a whole number, not {self.workers!r}")
         if (self.workers is not None and self.workers < 1) or self.timeout_s <= 0 or self.memory_bytes <= 0:
             raise DataError(f"limits are positive, not {self}")
 

@@ -6,15 +6,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from timbre.audio.limits import SECONDS_MIN
 from timbre.data.clips import SPLITS, Bar, DataError, PrepareReport, Source, no_bar
 from timbre.data.decoding import Limits
-from timbre.data.disk import only_one, write_atomically
+from timbre.data.disk import LOCK, only_one, write_atomically
 from timbre.data.making import UnfilledSplitError, make_store
-from timbre.data.manifest import read_manifest, read_rejected
+from timbre.data.manifest import MANIFEST, REJECTED, read_manifest, read_rejected
 from timbre.data.plan import Plan
 from timbre.data.splits import Split
 from timbre.data.store import INDEX, STORE, ClipStore
-from timbre.data.writer import publish, whole_index
+from timbre.data.writer import OUTDATED, PARTIAL, publish, whole_index
 
 OF_THE_MOMENT = ("decode_timeout", "decode_memory", "unreadable")
 """Reasons that say something about the machine then, and perhaps not now: such files are tried again."""
@@ -51,6 +52,9 @@ def prepare(
     clip_samples = round(sample_rate * clip_seconds)
     if sample_rate <= 0 or clip_samples <= 0:
         raise DataError(f"a store needs a positive rate and length, not {sample_rate} Hz and {clip_seconds} s")
+    if clip_seconds < SECONDS_MIN:
+        raise DataError(f"clips of {clip_seconds:g} s are too short to be heard: at least {SECONDS_MIN:g} s")
+    _check_ours(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     with only_one(data_dir):
         publish(data_dir)
@@ -76,6 +80,14 @@ def prepare(
             plan = _spread_again(plan, make_plan, fault)
             decoded = fault.decoded + make(plan)
         return _report(data_dir, plan, decoded=decoded, fresh=True)
+
+
+def _check_ours(data_dir: Path) -> None:
+    """Raise DataError if the folder holds files that would be replaced and that no preparation has written."""
+    names = (MANIFEST, REJECTED, STORE, PARTIAL, OUTDATED)
+    foreign = [name for name in names if (data_dir / name).exists()]
+    if foreign and not (data_dir / LOCK).exists() and whole_index(data_dir / STORE) is None:
+        raise DataError(f"{data_dir} holds {' and '.join(foreign)} of something else: give another data.dir")
 
 
 def _spread_again(plan: Plan, make_plan: Callable[..., Plan], fault: UnfilledSplitError) -> Plan:

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from timbre.errors import TimbreError
 from timbre.features import CHANNELS
+
+
+class BackboneError(TimbreError):
+    """A backbone cannot be built with these parameters."""
 
 
 class SeedCNN(nn.Module):
@@ -23,6 +28,9 @@ class SeedCNN(nn.Module):
         conv_dropouts: dropout after each convolution.
         hidden_units: units of each dense layer; the last is the size of the embedding.
         dense_dropout: dropout after each dense layer.
+
+    Raises:
+        BackboneError: if a list is empty, holds what is no size, or the lists do not fit together.
     """
 
     def __init__(
@@ -35,6 +43,11 @@ class SeedCNN(nn.Module):
         dense_dropout: float,
     ) -> None:
         super().__init__()
+        sizes = [*filters, *hidden_units]
+        if not filters or not hidden_units or not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise BackboneError(f"filters {filters} and hidden_units {hidden_units} must be lists of positive numbers")
+        if len(conv_dropouts) != len(filters):
+            raise BackboneError(f"{len(filters)} convolutions want as many conv_dropouts, not {conv_dropouts}")
         blocks: list[nn.Module] = []
         channels = CHANNELS
         for width, dropout in zip(filters, conv_dropouts, strict=True):

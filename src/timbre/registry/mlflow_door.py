@@ -70,7 +70,7 @@ def tracking_errors(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, ModuleNotFoundError) as error:  # the last: a driver
         raise TrackingError(f"MLflow at {shown(uri)}: {_one_line(str(error))}") from error
 
 

@@ -29,6 +29,7 @@ from timbre.serving.service import Classification
 from timbre.serving.settings import ServerSettings
 from timbre.serving.slots import SlotPool
 
+_LOOK_SECONDS = 0.05
 _CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 
 
@@ -59,6 +60,7 @@ def furnish(server: Server, stage: Stage) -> None:
     app.title = "timbre"
     app.description = "Music genres from audio. Errors are RFC 9457 problem documents with a stable `code`."
     app.version = version("timbre")
+    app.router.redirect_slashes = False
     app.include_router(api)
     app.include_router(probes)
     app.user_middleware.extend(middleware(max_body_bytes=stage.settings.max_body_bytes))
@@ -85,7 +87,6 @@ async def _backstage(app: FastAPI, server: Server, stage: Stage) -> AsyncIterato
         timeout_s=settings.decode_timeout_seconds,
         memory_bytes=settings.decode_memory_mb * 2**20,
     )
-    accept_sigterm()  # only now: the pool's threads and children keep it blocked
     with pool:
         batches = BatchClient(
             Courier(server),
@@ -110,11 +111,19 @@ async def _backstage(app: FastAPI, server: Server, stage: Stage) -> AsyncIterato
             upload_timeout_seconds=settings.upload_timeout_seconds,
             started=time.monotonic(),
         )
-        watch = asyncio.create_task(batches.watch())
+        tasks = [asyncio.create_task(batches.watch()), asyncio.create_task(_stop_when_closed(stage.board))]
         try:
             yield
         finally:
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
+
+
+async def _stop_when_closed(board: Board) -> None:
+    """Take SIGTERM only when the main process says so: service managers send it to all processes at once."""
+    while not board.closed:
+        await asyncio.sleep(_LOOK_SECONDS)
+    accept_sigterm()
 
 
 async def _client_gone(_request: Request, _error: Exception) -> Response:

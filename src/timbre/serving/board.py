@@ -29,6 +29,7 @@ class Board:
         self._ticket: Any = context.RawArray("q", slots)
         self._holder: Any = context.RawArray("q", slots)
         self._draining: Any = context.RawValue("b", 0)
+        self._closed: Any = context.RawValue("b", 0)
         self._in_flight: Any = context.RawValue("q", 0)
         self.workers = workers
 
@@ -60,6 +61,10 @@ class Board:
     def drain(self) -> None:
         """Let no new request in."""
         self._draining.value = 1
+
+    def close(self) -> None:
+        """Say that the requests in work have ended, or their time has."""
+        self._closed.value = 1
 
     # Written by the API process.
 
@@ -100,6 +105,11 @@ class Board:
         """Whether a slot's clip was taken by a worker that has since died."""
         holder = self._holder[slot]
         return holder != IDLE and all(holder != self._life[worker] for worker in range(self.workers))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the API may stop."""
+        return bool(self._closed.value)
 
     @property
     def draining(self) -> bool:

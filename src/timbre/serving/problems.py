@@ -23,6 +23,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = MappingProxyType(
         "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "this address does not take this method"),
         "upload_timeout": (HTTPStatus.REQUEST_TIMEOUT, "the upload took too long"),
         "body_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request body is too large"),
+        "head_too_large": (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's headers are too large"),
         "wrong_form": (HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not what this address expects"),
         "internal": (HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; the fault is ours"),
         "prediction_failed": (HTTPStatus.INTERNAL_SERVER_ERROR, "the model gave no usable answer for this audio"),

@@ -37,7 +37,7 @@ def stop_signals_blocked() -> Iterator[None]:
 
 
 def accept_sigterm() -> None:
-    """Let SIGTERM through to this thread again."""
+    """Let SIGTERM through to this thread again, one that came meanwhile at once."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 

@@ -138,6 +138,10 @@ async def ready(request: Request) -> ReadyAnswer:
     return ReadyAnswer(status="ready")
 
 
+for path, route in (("/ready", ready), (f"{PREFIX}/health", health)):
+    probes.add_api_route(path, route, methods=["HEAD"], include_in_schema=False)  # what load balancers ask
+
+
 async def _receive(request: Request, backstage: Backstage) -> Upload:
     try:
         async with asyncio.timeout(backstage.upload_timeout_seconds):

@@ -77,7 +77,9 @@ class Classification:
             job = self._pool.submit(path, lease.slot, checksum=True)
             lease.written_by(job)
             try:
-                audio = await asyncio.shield(asyncio.wrap_future(job))
+                decoded = asyncio.wrap_future(job)
+                decoded.add_done_callback(_note)
+                audio = await asyncio.shield(decoded)
             except ChildStartError as error:
                 raise Problem("not_ready") from error
             except AudioError as error:
@@ -89,3 +91,9 @@ class Classification:
             return audio, await self._batches.predict(lease.slot, lease.ticket)
         finally:
             lease.release()
+
+
+def _note(decoded: "asyncio.Future[SlotAudio]") -> None:
+    """Look at a failure that nobody waits for any more, because the client has gone: asyncio would complain."""
+    if not decoded.cancelled():
+        decoded.exception()

@@ -67,6 +67,7 @@ class Supervisor:
             return 0
         finally:
             listener.close()
+            self._board.close()
             self._server.stop()
             logger.info("stopped")
 

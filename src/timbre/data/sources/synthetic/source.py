@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def _made(orders: Sequence[Order], root: Path, workers: int) -> Iterator[Order]:
     context = get_context("spawn")
     executor = ProcessPoolExecutor(min(workers, len(orders)), mp_context=context, initializer=_end_with_parent)
     try:
-        futures = {executor.submit(order.write, root): order for order in orders}
+        with _ctrl_c_is_ours():  # a blocked signal stays blocked in the processes that start here
+            futures = {executor.submit(order.write, root): order for order in orders}
         for future in as_completed(futures):
             future.result()
             yield futures[future]
@@ -111,7 +113,16 @@ def _made(orders: Sequence[Order], root: Path, workers: int) -> Iterator[Order]:
         executor.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _ctrl_c_is_ours() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started in the block, from their very first moment."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_with_parent() -> None:
-    """In a composing process: leave Ctrl-C to the parent, and go when it goes, even by SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In a composing process: go when the parent goes, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
