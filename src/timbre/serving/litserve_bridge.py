@@ -11,6 +11,7 @@ differ from a plain `LitServer.run()`, each for a reason that was measured:
 """
 
 import asyncio
+import multiprocessing
 import os
 import socket
 import time
@@ -20,6 +21,7 @@ from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from queue import Empty
 from typing import Any, Protocol
+from unittest import mock
 
 import litserve
 from litserve.loops.base import _StopLoopError
@@ -139,10 +141,16 @@ class Server(LitServer):  # type: ignore[misc]
         self.app.user_middleware.clear()
         self.app.router.routes[:] = [route for route in self.app.routes if getattr(route, "path", "") in _KEPT_ROUTES]
 
-    def start_workers(self) -> None:
-        """Start the process that holds the queues, then the inference workers."""
+    def start_workers(self, listener: socket.socket) -> None:
+        """Start the process that holds the queues, then the inference workers; none of them keeps the socket open."""
+
+        def queues_process() -> SyncManager:
+            manager = SyncManager(ctx=multiprocessing.get_context("fork"))
+            manager.start(listener.close)  # or clients could connect when the API does not listen any more
+            return manager
+
         resource_tracker.ensure_running()  # now, as its start unblocks the signals that we block below
-        with stop_signals_blocked():
+        with stop_signals_blocked(), mock.patch.object(multiprocessing, "Manager", queues_process):
             self.manager = self._init_manager(1)
             self.inference_workers = self.launch_inference_worker(self.lit_api)
 

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.2
 START_SECONDS = 60.0
 """How long a worker may take from its start to its first sign of life."""
+REFUSE_SECONDS = 0.5
+"""How long a stopping server answers at least that it is stopping: who has just connected gets a word."""
 RESTART_PAUSE_MAX_SECONDS = 10.0
 _SIGNALLED = 128
 
@@ -73,7 +75,7 @@ class Supervisor:
 
     def _start(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
-        self._server.start_workers()
+        self._server.start_workers(listener)
         self._server.start_api(listener)  # it comes up beside them, and says that it is not ready
         listener.close()  # the API process has its own: when that stops listening, nobody does
         began = time.monotonic()
@@ -124,8 +126,9 @@ class Supervisor:
     def _drain(self) -> int:
         self._board.drain()
         logger.info("draining: %d requests in work", self._board.in_flight)
-        deadline = time.monotonic() + self._grace_seconds
-        while self._board.in_flight and time.monotonic() < deadline:
+        began = time.monotonic()
+        deadline, earliest = began + self._grace_seconds, began + min(REFUSE_SECONDS, self._grace_seconds)
+        while (self._board.in_flight and time.monotonic() < deadline) or time.monotonic() < earliest:
             second = self._stop_signals.wait(TICK_SECONDS)
             if second is not None:
                 return _SIGNALLED + second
