@@ -67,7 +67,7 @@ class Twins:
         if torn:
             pairs = [" = ".join(f"{clip.path} ({clip.split})" for clip in group) for group in torn]
             raise DataError(
-                f"the same audio is in two splits or under two genres {len(torn)} times: {named(pairs)}; "
+                f"the same audio is in two splits or under two genres: {named(pairs)}; "
                 "keep one file of each and run `timbre prepare` again"
             )
 
