@@ -1,5 +1,6 @@
 """Every mistake of a user ends in one clear line and the right exit code."""
 
+import os
 import resource
 import socket
 import subprocess
@@ -82,10 +83,17 @@ def test_a_full_disk_ends_in_one_line_and_is_gone_on_with(timbre: Timbre, tmp_pa
     assert "16 clips" in timbre(*words).stderr
 
 
-def test_a_full_disk_behind_stdout_is_named(music: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_stdout_is_named(music: Path, tiny_model: Path, unbuffered: str) -> None:
     command = [sys.executable, "-m", "timbre.cli.main", "predict", str(music / "low" / "0-0.wav"), "--jsonl"]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*command, "--model", str(tiny_model)], stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [*command, "--model", str(tiny_model)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )
     assert (done.returncode, done.stderr) == (2, "timbre: No space left on device\n")
 
 

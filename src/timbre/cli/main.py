@@ -43,7 +43,6 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
             return 0
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -135,7 +134,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         say(f"timbre: unexpected {type(error).__name__}: {describe(error)} (run again with --debug for the traceback)")
         code = 70  # EX_SOFTWARE of sysexits.h: ours to mend, not the user's
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(_flush_stdout(code if isinstance(code, int) else 0))
+
+
+def _flush_stdout(code: int) -> int:
+    """Bring out what is still buffered, or say why not if nothing was said yet; returns the exit code after that."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries and complains once more
+        if code == 0 and not isinstance(error, BrokenPipeError):  # a reader that has gone has what it wanted
+            say(f"timbre: {describe(error)}")
+            return TimbreError.exit_code
+    return code
 
 
 @contextmanager
