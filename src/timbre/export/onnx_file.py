@@ -103,6 +103,7 @@ def _graph(classifier: Classifier) -> onnx.ModelProto:
         registration.setLevel(logging.ERROR)  # it warns that torchvision is absent, which nothing here needs
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", r"Guards may run slower on Python 3\.13\.0", RuntimeWarning)
             program = torch.onnx.export(
                 ExportGraph(classifier).eval(),
                 (waveforms,),
