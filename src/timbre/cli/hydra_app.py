@@ -69,8 +69,8 @@ def run(verb: str, overrides: tuple[str, ...], job: Job) -> int:
         try:
             check_kinds(cfg, verb)
             codes.append(job(cfg))
-        except Exception as error:
-            raise _JobFailedError from error  # past Hydra's own reporting
+        except Exception as error:  # whatever it is: it goes past Hydra's own reporting, to be told apart outside
+            raise _JobFailedError from error
 
     main = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(task)
     # Hydra reads sys.argv and, without HYDRA_FULL_ERROR, prints errors itself and exits with 1.
@@ -104,14 +104,10 @@ def check_kinds(cfg: DictConfig, verb: str) -> None:
     usual = hydra.compose(config_name=verb, overrides=groups)
     for key in keys:
         default, value = (OmegaConf.select(one, key, throw_on_missing=False) for one in (usual, cfg))
-        if value is None or (isinstance(value, str) and value == default):
-            continue
-        for kinds, name in _KINDS:
-            if isinstance(default, kinds):
-                fits = isinstance(value, kinds if default is not True and default is not False else bool)
-                if not fits or (isinstance(value, float) and not math.isfinite(value)):
-                    raise ConfigurationError(f"{key}={value} cannot be: it is {name}, such as {default}")
-                break
+        kinds, name = next((kind for kind in _KINDS if isinstance(default, kind[0])), (object, ""))
+        fits = isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool)  # True is an int too
+        if name and value is not None and (not fits or (isinstance(value, float) and not math.isfinite(value))):
+            raise ConfigurationError(f"{key}={value} cannot be: it is {name}, such as {default}")
 
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
